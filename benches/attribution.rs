@@ -15,7 +15,7 @@
 mod measure;
 
 use measure::peak_megabytes;
-use qs_audit::attribute::{Pricing, attribute, chargeback, join_statistics};
+use qs_audit::attribute::{BilledQueries, Pricing, attribute, chargeback, join_statistics};
 use qs_audit::demo::{self, DemoPlan};
 use qs_audit::model::bill::{
     Bill, BillKind, BillPeriod, BilledFor, ChargeCategory, LineAmounts, LineKey,
@@ -215,7 +215,13 @@ fn main() {
         let join = start.elapsed().as_secs_f64();
         let attribution = attribute(&chains, &bill, &pricing).unwrap();
         let split = start.elapsed().as_secs_f64() - join;
-        let table = chargeback(&attribution, &[], &[Dimension::BusinessUnit], &topology).unwrap();
+        let table = chargeback(
+            &attribution,
+            &BilledQueries::default(),
+            &[Dimension::BusinessUnit],
+            &topology,
+        )
+        .unwrap();
         let all = start.elapsed().as_secs_f64();
         assert_eq!(table.rows.len(), 40);
         assert_eq!(table.totals[0].billed.unwrap().total(), billed);

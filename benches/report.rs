@@ -16,7 +16,7 @@
 mod measure;
 
 use measure::peak_megabytes;
-use qs_audit::attribute;
+use qs_audit::attribute::{self, BilledQueries};
 use qs_audit::columnar::{self, Codec};
 use qs_audit::decode::quick_query_id;
 use qs_audit::demo::{self, DemoPlan};
@@ -212,8 +212,13 @@ fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<u
     let slice = audit.slice.as_ref().unwrap();
     let findings = audit.findings.as_ref().unwrap();
     let by = [Dimension::BusinessUnit];
-    let chargeback =
-        attribute::chargeback(slice.attribution.as_ref().unwrap(), &[], &by, topology).unwrap();
+    let chargeback = attribute::chargeback(
+        slice.attribution.as_ref().unwrap(),
+        &BilledQueries::default(),
+        &by,
+        topology,
+    )
+    .unwrap();
     let pages = rules::pages();
     let options = RepeatedOptions::default();
     let content = ReportContent::of(ReportInputs {

@@ -18,10 +18,12 @@ use qs_audit::decode::quick_query_id;
 use qs_audit::demo::{self, DemoPlan};
 use qs_audit::ingest::read_executions;
 use qs_audit::local::LocalLogs;
+use qs_audit::model::audit::Audit;
 use qs_audit::model::execution::Statistics;
+use qs_audit::model::time::UtcSecond;
 use qs_audit::model::window::TimeWindow;
 use qs_audit::pipeline::{self, Exports, Plan, Unwatched};
-use qs_audit::rules::{self, RuleContext, RuleInput, RuleSet};
+use qs_audit::rules::{self, History, HistoryInput, RuleContext, RuleInput, RuleSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
@@ -39,19 +41,7 @@ fn main() {
         incidents: true,
         ..DemoPlan::demo(1)
     };
-    let organization = demo::generate(&plan);
-    let folder = tempfile::tempdir().unwrap();
-    demo::write_to(folder.path(), &organization.logs).unwrap();
-    let mut extras = organization.extras.iter();
-    let executions = extras.find(|file| file.key == "executions.json");
-    let mut statistics = Statistics::default();
-    read_executions(
-        "e",
-        &executions.unwrap().body,
-        quick_query_id,
-        &mut statistics,
-    );
-    drop(organization);
+    let (folder, statistics) = logs(&plan);
     let paths = [folder.path().to_path_buf()];
     let logs = LocalLogs::open(&paths, &TimeWindow::ALL, &mut std::io::empty(), false).unwrap();
     let run = Plan {
@@ -68,11 +58,14 @@ fn main() {
     let set = RuleSet::new(&BTreeMap::new(), &BTreeSet::new()).unwrap();
     for _ in 0..3 {
         let start = Instant::now();
+        let from = plan.end().plus(-DAYS_JUDGED * 86_400);
+        let history = history(&audit, from, &set);
         let facts = RuleContext::new(RuleInput {
             verification: None,
             integrity: &[],
+            history: &history,
             window: TimeWindow {
-                from: Some(plan.end().plus(-DAYS_JUDGED * 86_400)),
+                from: Some(from),
                 to: Some(plan.end()),
             },
             baseline_days: i64::from(DAYS) - DAYS_JUDGED,
@@ -100,4 +93,37 @@ fn main() {
             peak_megabytes().unwrap_or(0)
         );
     }
+}
+
+/// The days before a moment.
+fn history(audit: &Audit, from: UtcSecond, rules: &RuleSet) -> History {
+    let mut history = History::default();
+    let before = HistoryInput {
+        baseline: TimeWindow {
+            from: None,
+            to: Some(from),
+        },
+        roles: &audit.roles,
+        chains: &audit.chains,
+        events: &audit.events,
+    };
+    history.add(&before, &rules::history_options(rules));
+    history
+}
+
+/// Logs of an organization in a folder, and its query statistics.
+fn logs(plan: &DemoPlan) -> (tempfile::TempDir, Statistics) {
+    let organization = demo::generate(plan);
+    let folder = tempfile::tempdir().unwrap();
+    demo::write_to(folder.path(), &organization.logs).unwrap();
+    let mut extras = organization.extras.iter();
+    let executions = extras.find(|file| file.key == "executions.json");
+    let mut statistics = Statistics::default();
+    read_executions(
+        "e",
+        &executions.unwrap().body,
+        quick_query_id,
+        &mut statistics,
+    );
+    (folder, statistics)
 }

@@ -7,10 +7,11 @@ use super::options::SpillOptions;
 use super::places;
 use super::sources;
 use super::verification_inputs::{self, VerifyOptions, Verifying};
+use crate::attribute::BilledQueries;
 use crate::config::{LogLocation, Settings};
 use crate::local::path_of;
 use crate::model::audit::Audit;
-use crate::model::chain::Chain;
+use crate::model::chain::{Chain, ambiguous_in};
 use crate::model::chat_log::ChatLogs;
 use crate::model::coverage::Rejects;
 use crate::model::event::EventOrigin;
@@ -20,7 +21,8 @@ use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::human::plural;
 use crate::pipeline::{
-    self, PipelineError, Plan, RawEvents, ReadRun, Recollection, SlicedRun, Unwatched, Watcher,
+    self, Charging, PipelineError, Plan, RawEvents, ReadRun, Recollection, SlicedRun, Unwatched,
+    Watcher,
 };
 use crate::ports::{LogSource, Sources};
 use crate::store::{Spill, Store};
@@ -82,14 +84,19 @@ impl SlicedAudit<'_> {
         self,
         take: &mut dyn FnMut(Vec<Chain>) -> io::Result<()>,
     ) -> Result<Audit, Failure> {
-        let mut consumers = BTreeSet::new();
-        let audit = self.sliced.chains(&*self.watcher, &mut |chains| {
-            let of_chains = chains.iter();
-            consumers.extend(of_chains.filter_map(|chain| chain.consumer_account_id.clone()));
-            take(chains)
-        })?;
-        Ok(self.run.with_inputs(audit, &consumers))
+        let audit = self.sliced.chains(&*self.watcher, take)?;
+        Ok(self.run.with_inputs(audit))
     }
+}
+
+/// A run whose bill was split.
+pub struct ChargedRun {
+    /// The result. It may have no chains.
+    pub audit: Audit,
+    /// What charges are grouped by, where that is what queries read.
+    pub queries: BilledQueries,
+    /// The number of chains that are ambiguous.
+    pub ambiguous: u64,
 }
 
 /// The source of events.
@@ -209,7 +216,7 @@ impl<'c> AuditRun<'c> {
                 self.read(logs, &*watcher)?
             }
         };
-        Ok(self.with_inputs(audit, &BTreeSet::new()))
+        Ok(self.with_inputs(audit))
     }
 
     /// Reads, or remembers, and stitches at once or, of more events than fit in memory, a day at a
@@ -234,12 +241,71 @@ impl<'c> AuditRun<'c> {
             Logs::Read(logs) => {
                 let (plan, watcher) = (&self.plan, self.watcher(logs));
                 match pipeline::run_spilling(plan, logs, file, spill.limits(), &*watcher)? {
-                    ReadRun::Whole(audit) => self.with_inputs(*audit, &BTreeSet::new()),
+                    ReadRun::Whole(audit) => self.with_inputs(*audit),
                     ReadRun::Sliced(sliced) => return Ok(self.sliced(*sliced, watcher)),
                 }
             }
         };
         Ok(StitchedRun::Whole(Box::new(whole)))
+    }
+
+    /// Reads and stitches, of more events than fit in memory a day at a time, and splits the bill. With
+    /// `by_reads`, what queries read is gathered: their charges are to be grouped by that.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::run_spilling`].
+    pub fn charged(
+        &self,
+        file: &Spill,
+        spill: &SpillOptions,
+        by_reads: bool,
+    ) -> Result<ChargedRun, Failure> {
+        let mut charging = Charging::new(by_reads);
+        match self.run_spilling(file, spill)? {
+            StitchedRun::Whole(audit) => {
+                let mut queries = BilledQueries::with_reads();
+                if by_reads {
+                    queries.add(&audit.chains);
+                }
+                Ok(ChargedRun {
+                    ambiguous: ambiguous_in(&audit.chains),
+                    audit: *audit,
+                    queries,
+                })
+            }
+            StitchedRun::Sliced(sliced) => {
+                let mut ambiguous = 0;
+                let mut audit = sliced.chains(&mut |chains| {
+                    ambiguous += ambiguous_in(&chains);
+                    charging.add(&chains);
+                    Ok(())
+                })?;
+                Ok(ChargedRun {
+                    queries: charging.finish(&mut audit, &self.plan)?,
+                    audit,
+                    ambiguous,
+                })
+            }
+        }
+    }
+
+    /// Reads and stitches, of more events than fit in memory a day at a time, and asks the rules.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::run_spilling`].
+    pub fn checked(&self, file: &Spill, spill: &SpillOptions) -> Result<Audit, Failure> {
+        match self.run_spilling(file, spill)? {
+            StitchedRun::Whole(audit) => Ok(*audit),
+            StitchedRun::Sliced(sliced) => match &self.plan.checks {
+                Some(checks) => {
+                    let audit = sliced.sliced.checked(checks, &*sliced.watcher)?;
+                    Ok(self.with_inputs(audit))
+                }
+                None => Err(Failure::internal("no rule is selected")),
+            },
+        }
     }
 
     fn sliced<'r>(
@@ -278,9 +344,8 @@ impl<'c> AuditRun<'c> {
         self.context.notices.reading(logs, all, bytes)
     }
 
-    /// The result, with what is known of inputs other than logs. `consumers` are accounts of chains
-    /// that the result does not have.
-    fn with_inputs(&self, audit: Audit, consumers: &BTreeSet<AccountId>) -> Audit {
+    /// The result, with what is known of inputs other than logs.
+    fn with_inputs(&self, audit: Audit) -> Audit {
         let inventory = self.plan.checks.as_ref();
         let inventory = inventory.and_then(|checks| checks.inventory.as_ref());
         let mut inventory_rejects = Rejects::default();
@@ -295,7 +360,7 @@ impl<'c> AuditRun<'c> {
         }
         Audit {
             units_rejects: self.units_rejects.clone(),
-            units_notes: self.units_notes(&audit, consumers),
+            units_notes: self.units_notes(&audit),
             inventory_rejects,
             chat_logs: chat_logs.map(ChatLogs::coverage),
             ..audit
@@ -304,14 +369,15 @@ impl<'c> AuditRun<'c> {
 
     /// Notes on business units; accounts that nothing else knows are counted, since a list may be
     /// of a whole organization.
-    fn units_notes(&self, audit: &Audit, consumers: &BTreeSet<AccountId>) -> BTreeSet<String> {
+    fn units_notes(&self, audit: &Audit) -> BTreeSet<String> {
         let mut notes = self.units_notes.clone();
         let bill = self.plan.exports.bill.iter();
         let billed = bill.flat_map(|bill| bill.lines.keys().map(|key| &key.account_id));
         let logged = audit.coverage.seen.keys().map(|(account, ..)| account);
         let reached = audit.chains.iter();
         let reached = reached.filter_map(|chain| chain.consumer_account_id.as_ref());
-        let known = billed.chain(logged).chain(reached).chain(consumers);
+        let known = billed.chain(logged).chain(reached);
+        let known = known.chain(&audit.named.consumers);
         let known: BTreeSet<&AccountId> = known.collect();
         let units = self.plan.topology.units.iter();
         let elsewhere = units

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::record_files::parquet;
 use super::report_folder::{ReportDays, ReportFile, ReportFolder, WrittenReport};
 use super::verification_inputs::VerifyOptions;
-use crate::attribute;
+use crate::attribute::{self, BilledQueries};
 use crate::model::audit::AuditSlice;
 use crate::model::bill::Bill;
 use crate::model::charge::{Chargeback, Dimension};
@@ -97,7 +97,8 @@ pub fn chargeback(slice: &AuditSlice, topology: &Topology) -> Result<Chargeback,
     let Some(attribution) = &slice.attribution else {
         return Ok(Chargeback::default());
     };
-    attribute::chargeback(attribution, &[], &[Dimension::BusinessUnit], topology)
+    let none = BilledQueries::default();
+    attribute::chargeback(attribution, &none, &[Dimension::BusinessUnit], topology)
         .map_err(|error| Failure::internal(error.to_string()))
 }
 

@@ -3,16 +3,13 @@
 //! A bill knows no tables: each query's amounts are split evenly among its tables, each once. That
 //! is an estimate; the parts add up to the amounts of the query.
 
+use super::billed_queries::{BilledQueries, TableList};
 use super::price::ESTIMATE_SCALE;
 use super::share::split;
-use crate::model::chain::{Chain, ChainPath, Confidence, QueryExecution};
-use crate::model::charge::{
-    Attribution, Charge, Dimension, Figures, NONE, Share, UNALLOCATED, UNKNOWN,
-};
-use crate::model::data_read::DataRead;
-use crate::model::ids::AccountId;
+use crate::model::charge::{Attribution, Charge, Dimension, Figures, Share, UNALLOCATED};
 use crate::model::money::{AMOUNT_PLACES, amount, units};
 use crate::model::text::Text;
+use crate::model::time::UtcDay;
 use hashbrown::HashMap;
 use rust_decimal::Decimal;
 use std::borrow::Cow;
@@ -40,11 +37,21 @@ type ChargeKey<'a> = (
     Share,
 );
 
-/// Splits the charges of these chains by the requested dimensions. What no query explains stays
+/// The amounts of one query.
+struct QueryAmounts {
+    lacks_statistics: bool,
+    scanned: Option<u64>,
+    billed: Option<u64>,
+    /// Units of [`ESTIMATE_SCALE`] places.
+    estimate: Option<i128>,
+    cost: Option<Decimal>,
+}
+
+/// Splits the charges of these queries by the requested dimensions. What no query explains stays
 /// whole.
 pub(super) fn parts<'a>(
     attribution: &'a Attribution,
-    chains: &[Chain],
+    queries: &BilledQueries,
     by: &[Dimension],
 ) -> Vec<ChargePart<'a>> {
     let of_queries = attribution.charges.iter();
@@ -61,17 +68,20 @@ pub(super) fn parts<'a>(
             producer: UNALLOCATED.into(),
         })
         .collect();
-    let queries = chains
-        .iter()
-        .flat_map(|chain| chain.queries.iter().map(move |query| (chain, query)));
-    for ((chain, query), share) in queries.zip(&attribution.query_shares) {
-        if query.query_execution_id.is_none() {
+    let costs = queries.without_refused(&attribution.query_shares);
+    let rows = &queries.rows;
+    for ((row, tables), cost) in queries.tables().enumerate().zip(costs) {
+        let Some(charge) = by_key.get(&key_of_query(queries, row)) else {
             continue;
-        }
-        if let Some(charge) = by_key.get(&key_of_query(chain, query)) {
-            let cost = share.as_ref().map(|share| share.cost);
-            add_query(&mut parts, charge, query, cost, by);
-        }
+        };
+        let amounts = QueryAmounts {
+            lacks_statistics: rows.lacks_statistics[row],
+            scanned: rows.scanned[row].bytes(),
+            billed: rows.billed[row].bytes(),
+            estimate: rows.estimate[row],
+            cost: cost.as_ref().map(|share| share.cost),
+        };
+        add_query(&mut parts, charge, &amounts, tables, by);
     }
     parts
 }
@@ -89,21 +99,19 @@ fn key_of_charge(charge: &Charge) -> ChargeKey<'_> {
     )
 }
 
-fn key_of_query<'a>(chain: &'a Chain, query: &'a QueryExecution) -> ChargeKey<'a> {
-    let share = if chain.path == ChainPath::QuickRoleChain {
-        Share::Quick
-    } else {
-        Share::Other
-    };
+fn key_of_query(queries: &BilledQueries, row: usize) -> ChargeKey<'_> {
+    let group = queries.group(row);
+    let text = |code| queries.codes.text(code).map(|text| &**text);
+    let day = UtcDay::numbered(queries.rows.day[row]);
     (
-        query.started_at.day(),
-        chain.consumer_account_id.as_deref(),
-        query.region.as_deref(),
-        query.work_group.as_deref(),
-        chain.data_source_arn.as_deref(),
-        chain.quick_user.as_ref().map(|user| &*user.name),
-        Some(chain.origin.label()),
-        share,
+        day.date().unwrap_or_default(),
+        text(group.account),
+        text(group.region),
+        text(group.work_group),
+        text(group.source),
+        text(group.user),
+        text(group.origin),
+        group.share(),
     )
 }
 
@@ -111,12 +119,12 @@ fn key_of_query<'a>(chain: &'a Chain, query: &'a QueryExecution) -> ChargeKey<'a
 fn add_query(
     parts: &mut Vec<ChargePart<'_>>,
     charge: &Charge,
-    query: &QueryExecution,
-    cost: Option<Decimal>,
+    query: &QueryAmounts,
+    read: &TableList,
     by: &[Dimension],
 ) {
     let mut tables: BTreeMap<(Text, Text), u128> = BTreeMap::new();
-    for (table, producer) in tables_of(query) {
+    for (table, producer) in read.iter().cloned() {
         let asked = |dimension: Dimension, value: Text| {
             if by.contains(&dimension) {
                 value
@@ -131,16 +139,11 @@ fn add_query(
         *tables.entry(key).or_default() += 1;
     }
     let weights: Vec<u128> = tables.values().copied().collect();
-    let split_amount = |whole: Option<Decimal>, scale: u32| {
-        let units = whole.and_then(|whole| units(whole, scale));
-        units.map(|units| split(units, &weights, 0).of_weights)
-    };
-    let split_bytes =
-        |whole: Option<u64>| whole.map(|bytes| split(bytes.into(), &weights, 0).of_weights);
-    let costs = split_amount(cost, AMOUNT_PLACES);
-    let estimates = split_amount(query.estimated_cost_usd(), ESTIMATE_SCALE);
-    let scanned = split_bytes(query.bytes_scanned());
-    let billed = split_bytes(query.bytes_billed());
+    let split_units = |whole: Option<i128>| whole.map(|units| split(units, &weights, 0).of_weights);
+    let costs = split_units(query.cost.and_then(|cost| units(cost, AMOUNT_PLACES)));
+    let estimates = split_units(query.estimate);
+    let scanned = split_units(query.scanned.map(i128::from));
+    let billed = split_units(query.billed.map(i128::from));
     let part = |split: &Option<Vec<i128>>, at: usize| split.as_ref().map(|parts| parts[at]);
     let bytes = |split: &Option<Vec<i128>>, at: usize| u64::try_from(part(split, at)?).ok();
     for (at, (table, producer)) in tables.into_keys().enumerate() {
@@ -148,7 +151,7 @@ fn add_query(
             charge: Cow::Owned(Charge {
                 figures: Figures {
                     query_count: 1,
-                    queries_without_statistics: u64::from(query.lacks_statistics()),
+                    queries_without_statistics: u64::from(query.lacks_statistics),
                     queries_without_bill: u64::from(charge.billed_cost.is_none()),
                     bytes_scanned: bytes(&scanned, at),
                     bytes_billed: bytes(&billed, at),
@@ -162,35 +165,4 @@ fn add_query(
             producer,
         });
     }
-}
-
-/// The tables, buckets and functions of a query with their producers, each once: those that it is
-/// at least probable to have read.
-fn tables_of(query: &QueryExecution) -> Vec<(Text, Text)> {
-    let missing = |name: &str| vec![(Text::from(name), Text::from(name))];
-    let Some(reads) = &query.reads else {
-        return missing(UNKNOWN);
-    };
-    let surely = reads.iter();
-    let surely = surely.filter(|read| read.confidence != Confidence::Ambiguous);
-    let tables: Vec<(Text, Text)> = surely
-        .map(|read| {
-            let producer = read.owner_account_id.as_ref().map(AccountId::text);
-            (
-                table_name(read),
-                producer.cloned().unwrap_or_else(|| UNKNOWN.into()),
-            )
-        })
-        .collect();
-    match (tables.is_empty(), reads.is_empty()) {
-        (false, _) => tables,
-        (true, true) => missing(NONE),
-        (true, false) => missing(UNKNOWN),
-    }
-}
-
-/// The ARN of a table, else the name of what was read.
-fn table_name(read: &DataRead) -> Text {
-    let arn = read.subject.table_arn.clone();
-    arn.unwrap_or_else(|| read.name().into())
 }

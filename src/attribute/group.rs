@@ -1,10 +1,10 @@
 //! Charges grouped by what was asked for.
 
+use super::billed_queries::BilledQueries;
 use super::by_read::{ChargePart, parts};
 use super::frame::{Codes, read_all_codes, read_known_sums, sums_with_known, units_column};
 use super::price::ESTIMATE_SCALE;
 use super::split::AttributeError;
-use crate::model::chain::Chain;
 use crate::model::charge::{
     Attribution, Billed, Charge, Chargeback, ChargebackRow, Dimension, Figures, NONE,
     OtherServiceCharge, OtherServiceRow, Share, UNALLOCATED, UNKNOWN, UNMAPPED,
@@ -19,22 +19,22 @@ use rust_decimal::Decimal;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Groups charges. `topology` names business units; `chains` are those that were charged, and tell
-/// what their queries read.
+/// Groups charges. `topology` names business units; `queries` are those that were charged: they tell
+/// what they read, if the charges are to be grouped by that.
 ///
 /// # Errors
 ///
 /// When the program is at fault.
 pub fn chargeback(
     attribution: &Attribution,
-    chains: &[Chain],
+    queries: &BilledQueries,
     by: &[Dimension],
     topology: &Topology,
 ) -> Result<Chargeback, AttributeError> {
     let charges = whole(&attribution.charges);
     let by_read = by.iter().any(|dimension| dimension.is_of_reads());
     let parts = if by_read {
-        parts(attribution, chains, by)
+        parts(attribution, queries, by)
     } else {
         charges.clone()
     };

@@ -9,6 +9,7 @@
 //! | dated list prices, estimates | [`price`] |
 //! | an amount split to its last digit | [`share`] |
 //! | which line of the bill covers which query, and its shares | [`split`] |
+//! | the queries that share a bill, in columns | [`billed_queries`] |
 //! | charges split among the tables that queries read | [`by_read`] |
 //! | charges grouped by what was asked for | [`group`] |
 //! | why estimate and bill differ | [`reconcile`] |
@@ -17,6 +18,7 @@
 //! [`share`], which says how, and no float touches them. Data frames do the joins
 //! and the grouping; none leaves this folder.
 
+mod billed_queries;
 mod by_read;
 mod bytes;
 mod figures;
@@ -27,8 +29,9 @@ mod reconcile;
 mod share;
 mod split;
 
+pub use billed_queries::BilledQueries;
 pub use bytes::{ScanBilling, billed_bytes};
 pub use figures::{StatisticsTally, add_figures, join_statistics};
 pub use group::chargeback;
 pub use price::Pricing;
-pub use split::{AttributeError, attribute};
+pub use split::{AttributeError, attribute, attribute_to};

@@ -2,9 +2,8 @@
 
 use super::bytes::{TERABYTE_PLACES, usage_bytes};
 use super::price::Pricing;
-
 use crate::model::bill::{BilledFor, LineAmounts, LineKey};
-use crate::model::chain::{Chain, QueryExecution};
+use crate::model::chain::QueryExecution;
 use crate::model::charge::{Billed, Charge, Reason, Reconciliation, Share};
 use crate::model::exact::ExactAmount;
 use crate::model::execution::QueryFigures;
@@ -30,7 +29,7 @@ pub(super) struct CellOutcome<'a> {
 
 /// One block for each currency, in order.
 pub(super) fn reconcile(
-    chains: &[Chain],
+    queries: &QueryReasonCounts,
     charges: &[Charge],
     cells: &[CellOutcome<'_>],
     pricing: &Pricing,
@@ -38,7 +37,7 @@ pub(super) fn reconcile(
     let mut currencies: BTreeSet<&Text> = charges.iter().map(|charge| &charge.currency).collect();
     currencies.extend(cells.iter().map(|cell| &cell.key.currency));
     // Those that use nothing of a bill are told once, with the first.
-    let mut of_queries = Some(query_reasons(chains));
+    let mut of_queries = Some(queries.reasons());
     let blocks = currencies.into_iter().map(|currency| {
         let of_queries = of_queries.take().unwrap_or_default();
         block(currency, charges, cells, pricing, of_queries)
@@ -181,20 +180,37 @@ fn scanned_for_free(query: &QueryExecution) -> bool {
     })
 }
 
-/// Returns the reasons that depend on queries alone.
-fn query_reasons(chains: &[Chain]) -> Vec<Reason> {
-    let queries = || chains.iter().flat_map(|chain| &chain.queries);
-    let reasons = QUERY_REASONS.iter().filter_map(|(code, is, text)| {
-        let such = queries().filter(|query| is(query));
-        let mut reason = reason(code, such.count() as u64, None, text)?;
-        if *code == "queries-not-billed" {
-            let scanned = queries().filter(|query| is(query));
-            let scanned = scanned.filter_map(QueryExecution::bytes_scanned);
-            reason.bytes = Some(scanned.fold(0, u64::saturating_add));
+/// The queries for each reason that depends on queries alone.
+#[derive(Debug, Default)]
+pub(super) struct QueryReasonCounts {
+    counts: [u64; QUERY_REASONS.len()],
+    /// Bytes scanned by queries of the first reason.
+    scanned_for_free: u64,
+}
+
+impl QueryReasonCounts {
+    /// Counts a query.
+    pub(super) fn add(&mut self, query: &QueryExecution) {
+        for ((_, is, _), count) in QUERY_REASONS.iter().zip(&mut self.counts) {
+            *count += u64::from(is(query));
         }
-        Some(reason)
-    });
-    reasons.collect()
+        if scanned_for_free(query) {
+            let bytes = query.bytes_scanned().unwrap_or_default();
+            self.scanned_for_free = self.scanned_for_free.saturating_add(bytes);
+        }
+    }
+
+    fn reasons(&self) -> Vec<Reason> {
+        let reasons = QUERY_REASONS.iter().zip(self.counts);
+        let reasons = reasons.filter_map(|((code, _, text), count)| {
+            let mut reason = reason(code, count, None, text)?;
+            if *code == "queries-not-billed" {
+                reason.bytes = Some(self.scanned_for_free);
+            }
+            Some(reason)
+        });
+        reasons.collect()
+    }
 }
 
 fn uncovered(charges: &[&Charge], estimate: Option<Decimal>) -> Option<Reason> {

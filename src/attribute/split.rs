@@ -6,23 +6,23 @@
 //! the bytes the bill gives for it; where it gives none, by estimated cost out of the cell's
 //! cost. What is left is unallocated (ARCHITECTURE.md#how-a-bill-is-allocated).
 
+use super::billed_queries::{BilledQueries, MaybeBytes, QueryGroup};
 use super::bytes::{TERABYTE_PLACES, usage_bytes};
 use super::frame::{
-    Codes, read_all_codes, read_days, read_known_sums, read_units, sums_with_known, units_column,
+    read_all_codes, read_days, read_known_sums, read_units, sums_with_known, units_column,
 };
 use super::price::{ESTIMATE_SCALE, Pricing};
 use super::reconcile::{self, CellOutcome};
 use super::share;
 use crate::model::bill::{Bill, BillPeriod, ChargeCategory, LineAmounts, LineKey};
-use crate::model::chain::{Chain, ChainPath};
+use crate::model::chain::Chain;
 use crate::model::charge::{
-    Attribution, Charge, Figures, ListPrice, OtherServiceCharge, QueryShare, Share,
-    UNIT_PRICE_PLACES,
+    Attribution, Charge, Figures, OtherServiceCharge, QueryShare, Share, UNIT_PRICE_PLACES,
 };
 use crate::model::ids::{AccountId, DataSourceArn, Region};
-use crate::model::money::{AMOUNT_PLACES, amount, units};
+use crate::model::money::{AMOUNT_PLACES, amount};
 use crate::model::text::Text;
-use crate::model::time::{UtcDay, UtcSecond};
+use crate::model::time::UtcDay;
 use hashbrown::HashMap;
 use polars::prelude::*;
 use rust_decimal::Decimal;
@@ -85,25 +85,7 @@ impl CostPool<'_> {
     }
 }
 
-/// The queries that Athena took, in columns, in the order of their chains.
-#[derive(Default)]
-struct Queries {
-    account: Vec<u32>,
-    day: Vec<i32>,
-    region: Vec<u32>,
-    work_group: Vec<u32>,
-    source: Vec<u32>,
-    user: Vec<u32>,
-    origin: Vec<u32>,
-    /// 0 of Quick, 1 other.
-    share: Vec<u32>,
-    unknown: Vec<u32>,
-    scanned: Vec<Option<u64>>,
-    billed: Vec<Option<u64>>,
-    estimate: Vec<Option<i128>>,
-}
-
-/// Splits the bill among the queries of the chains.
+/// Splits the bill among the queries of the chains, and says what the share of each is.
 ///
 /// `bill` holds only lines inside the window. Every query that Athena took takes
 /// part: those of Quick's role chains as Quick's, all others as other.
@@ -116,14 +98,26 @@ pub fn attribute(
     bill: &Bill,
     pricing: &Pricing,
 ) -> Result<Attribution, AttributeError> {
+    let mut queries = BilledQueries::of(chains);
+    attribute_to(&mut queries, bill, pricing)
+}
+
+/// The same, for queries whose chains are gone.
+///
+/// # Errors
+///
+/// As for [`attribute`].
+pub fn attribute_to(
+    queries: &mut BilledQueries,
+    bill: &Bill,
+    pricing: &Pricing,
+) -> Result<Attribution, AttributeError> {
     let scale = AMOUNT_PLACES;
-    let mut codes = Codes::default();
-    let queries = Queries::of(chains, &mut codes);
     let cells = cells(bill, pricing);
     check_sum(&cells)?;
-    let cell_of = match_cells(&queries, &cells, &mut codes);
-    let split = shares_of(&queries, &cells, &cell_of)?;
-    let mut charges = charges(queries, &cells, &cell_of, &split, &mut codes, scale)?;
+    let cell_of = match_cells(queries, &cells);
+    let split = shares_of(queries, &cells, &cell_of)?;
+    let mut charges = charges(queries, &cells, &cell_of, &split, scale)?;
     charges.extend(remainders(&cells, &split, scale));
     for charge in &mut charges {
         let is_usd = &*charge.currency == "USD";
@@ -134,31 +128,14 @@ pub fn attribute(
     charges.sort_by(|left, right| order(left).cmp(&order(right)));
     let outcomes = outcomes(&cells, &split, scale);
     Ok(Attribution {
-        reconciliations: reconcile::reconcile(chains, &charges, &outcomes, pricing),
-        query_shares: query_shares(chains, &cells, &cell_of, &split, scale),
+        reconciliations: reconcile::reconcile(&queries.reasons, &charges, &outcomes, pricing),
+        query_shares: query_shares(queries, &cells, &cell_of, &split, scale),
         charges,
         payers: bill.payers.clone(),
         other_services: other_services(bill),
         terabyte: pricing.terabyte(),
-        prices: prices(chains, pricing),
+        prices: queries.prices(pricing),
     })
-}
-
-/// The prices of the Regions and days of queries, each once.
-fn prices(chains: &[Chain], pricing: &Pricing) -> Vec<ListPrice> {
-    let queries = chains.iter().flat_map(|chain| &chain.queries);
-    // A million queries have few places and days.
-    let mut places: HashMap<(&str, UtcDay), UtcSecond> = HashMap::new();
-    for query in queries {
-        if let Some(region) = &query.region {
-            let place = (&**region, query.started_at.utc_day());
-            places.entry(place).or_insert(query.started_at);
-        }
-    }
-    let used = places.into_iter();
-    let used = used.filter_map(|((region, _), at)| pricing.list_price(region, at.day()));
-    let used: BTreeSet<ListPrice> = used.collect();
-    used.into_iter().collect()
 }
 
 /// The most that the cost of all lines comes to, in units.
@@ -169,54 +146,6 @@ fn check_sum(cells: &[CostPool<'_>]) -> Result<(), AttributeError> {
     match sum {
         Some(sum) if sum < UNITS_MAX => Ok(()),
         _ => Err(AttributeError::TooLarge),
-    }
-}
-
-impl Queries {
-    fn of(chains: &[Chain], codes: &mut Codes) -> Self {
-        let mut all = Self::default();
-        for chain in chains {
-            let account = codes.code(chain.consumer_account_id.as_ref().map(AccountId::text));
-            let source = codes.code(chain.data_source_arn.as_ref().map(DataSourceArn::text));
-            let user = codes.code(chain.quick_user.as_ref().map(|user| &user.name));
-            let origin = codes.code(Some(&chain.origin.label().into()));
-            let share = u32::from(chain.path != ChainPath::QuickRoleChain);
-            for query in &chain.queries {
-                if query.query_execution_id.is_none() {
-                    continue;
-                }
-                all.account.push(account);
-                let day = query.started_at.utc_day();
-                all.day.push(day.number());
-                all.region
-                    .push(codes.code(query.region.as_ref().map(Region::text)));
-                all.work_group.push(codes.code(query.work_group.as_ref()));
-                all.source.push(source);
-                all.user.push(user);
-                all.origin.push(origin);
-                all.share.push(share);
-                all.unknown.push(u32::from(query.lacks_statistics()));
-                all.scanned.push(query.bytes_scanned());
-                all.billed.push(query.bytes_billed());
-                let estimate = query.estimated_cost_usd();
-                all.estimate
-                    .push(estimate.and_then(|cost| units(cost, ESTIMATE_SCALE)));
-            }
-        }
-        all
-    }
-
-    fn len(&self) -> usize {
-        self.account.len()
-    }
-
-    fn frame(&self) -> PolarsResult<DataFrame> {
-        DataFrame::new_infer_height(vec![
-            Column::new("account".into(), &self.account),
-            Column::new("day".into(), &self.day),
-            Column::new("region".into(), &self.region),
-            Column::new("work_group".into(), &self.work_group),
-        ])
     }
 }
 
@@ -286,11 +215,16 @@ fn spread_discounts(cells: &mut [CostPool<'_>]) {
 
 /// The cell of each query, by position: of those of its account and day, the one that
 /// tells most of where it ran.
-fn match_cells(queries: &Queries, cells: &[CostPool<'_>], codes: &mut Codes) -> Vec<Option<u32>> {
-    let places = places(queries, cells, codes);
+fn match_cells(queries: &mut BilledQueries, cells: &[CostPool<'_>]) -> Vec<Option<u32>> {
+    let places = places(queries, cells);
     let cell_of = |row: usize| {
-        let (account, day) = (queries.account[row], queries.day[row]);
-        let (region, work_group) = (queries.region[row], queries.work_group[row]);
+        let QueryGroup {
+            account,
+            region,
+            work_group,
+            ..
+        } = queries.group(row);
+        let day = queries.rows.day[row];
         // A Region tells more than a work group.
         let mut known = [
             (region, work_group),
@@ -304,7 +238,7 @@ fn match_cells(queries: &Queries, cells: &[CostPool<'_>], codes: &mut Codes) -> 
             places.get(&place).copied()
         })
     };
-    (0..queries.len()).map(cell_of).collect()
+    (0..queries.rows.len()).map(cell_of).collect()
 }
 
 /// Returns the order of preference between two cost pools of a place.
@@ -325,8 +259,9 @@ const NOT_TOLD: u32 = 0;
 type PoolPlace = (u32, i32, u32, u32);
 
 /// The cell of each place that has one, on days with queries.
-fn places(queries: &Queries, cells: &[CostPool<'_>], codes: &mut Codes) -> HashMap<PoolPlace, u32> {
-    let days: BTreeSet<i32> = queries.day.iter().copied().collect();
+fn places(queries: &mut BilledQueries, cells: &[CostPool<'_>]) -> HashMap<PoolPlace, u32> {
+    let days = queries.days();
+    let codes = &mut queries.codes;
     let mut places: HashMap<PoolPlace, u32> = HashMap::new();
     for (index, cell) in (0u32..).zip(cells) {
         let account = codes.code(Some(cell.key.account_id.text()));
@@ -360,17 +295,17 @@ struct QueryTotals {
 }
 
 fn shares_of(
-    queries: &Queries,
+    queries: &BilledQueries,
     cells: &[CostPool<'_>],
     cell_of: &[Option<u32>],
 ) -> Result<Split, AttributeError> {
     let mut split = Split {
-        of_query: vec![None; queries.len()],
+        of_query: vec![None; queries.rows.len()],
         rest: Vec::with_capacity(cells.len()),
         known: Vec::with_capacity(cells.len()),
     };
     // Queries by cell, each in the order of chains: the order that settles ties.
-    let mut rows: Vec<u32> = (0..u32::try_from(queries.len()).unwrap_or(u32::MAX))
+    let mut rows: Vec<u32> = (0..u32::try_from(queries.rows.len()).unwrap_or(u32::MAX))
         .filter(|row| cell_of[*row as usize].is_some())
         .collect();
     rows.sort_by_key(|row| cell_of[*row as usize]);
@@ -395,7 +330,7 @@ fn shares_of(
         split.rest.push(shares.of_rest);
         let bytes = own
             .iter()
-            .map(|row| u128::from(queries.billed[*row as usize].unwrap_or_default()));
+            .map(|row| u128::from(queries.billed(*row).unwrap_or_default()));
         split.known.push(QueryTotals {
             queries: own.len() as u64,
             bytes: bytes.sum(),
@@ -411,9 +346,9 @@ fn positive(number: Option<i128>) -> u128 {
 }
 
 /// Weights of a cell's queries, and of what no known query explains.
-fn weights(queries: &Queries, cell: &CostPool<'_>, own: &[u32]) -> (Vec<u128>, u128) {
+fn weights(queries: &BilledQueries, cell: &CostPool<'_>, own: &[u32]) -> (Vec<u128>, u128) {
     if let Some(usage) = cell.usage_bytes {
-        let bytes = own.iter().map(|row| queries.billed[*row as usize]);
+        let bytes = own.iter().map(|row| queries.billed(*row));
         let weights: Vec<u128> = bytes
             .map(|bytes| u128::from(bytes.unwrap_or_default()))
             .collect();
@@ -426,7 +361,7 @@ fn weights(queries: &Queries, cell: &CostPool<'_>, own: &[u32]) -> (Vec<u128>, u
     let cost = cost.filter(|cost| is_usd && *cost > 0);
     match cost {
         Some(cost) => {
-            let estimates = own.iter().map(|row| queries.estimate[*row as usize]);
+            let estimates = own.iter().map(|row| queries.rows.estimate[*row as usize]);
             let weights: Vec<u128> = estimates.map(positive).collect();
             let known: u128 = weights.iter().sum();
             (weights, positive(Some(cost)).saturating_sub(known))
@@ -437,58 +372,42 @@ fn weights(queries: &Queries, cell: &CostPool<'_>, own: &[u32]) -> (Vec<u128>, u
 
 /// Queries alike in every dimension, together with their shares.
 fn charges(
-    queries: Queries,
+    queries: &mut BilledQueries,
     cells: &[CostPool<'_>],
     cell_of: &[Option<u32>],
     split: &Split,
-    codes: &mut Codes,
     scale: u32,
 ) -> Result<Vec<Charge>, AttributeError> {
-    if queries.len() == 0 {
+    if queries.rows.len() == 0 {
         return Ok(Vec::new());
     }
-    let currencies = currencies(&queries, cells, cell_of, codes);
-    let kinds = cell_of.iter().zip(currencies).zip(&queries.share);
-    let kinds = kinds.map(|((cell, currency), share)| {
+    let currencies = currencies(queries, cells, cell_of);
+    let kinds = cell_of.iter().zip(currencies).map(|(cell, currency)| {
         let is_estimated = cell.is_some_and(|cell| cells[cell as usize].amounts.is_estimated);
         let kind = QueryKind {
             currency,
-            is_other: *share == 1,
             is_estimated,
             is_covered: cell.is_some(),
         };
         kind.packed()
     });
     let kinds: Vec<u32> = kinds.collect();
-    let wide = |bytes: Option<u64>| bytes.map(i128::from);
-    let frame = queries.frame()?.hstack(&[
-        Column::new("source".into(), &queries.source),
-        Column::new("user".into(), &queries.user),
-        Column::new("origin".into(), &queries.origin),
+    let cell_codes = cell_of.iter().map(|cell| cell.map_or(0, |cell| cell + 1));
+    let rows = &queries.rows;
+    let wide = |figure: &MaybeBytes| figure.bytes().map(i128::from);
+    let unknown = rows.lacks_statistics.iter().map(|lacks| u32::from(*lacks));
+    let frame = DataFrame::new_infer_height(vec![
+        Column::new("group".into(), &rows.group),
+        Column::new("day".into(), &rows.day),
         Column::new("kind".into(), kinds),
-        Column::new(
-            "cell".into(),
-            cell_of
-                .iter()
-                .map(|cell| cell.map_or(0, |cell| cell + 1))
-                .collect::<Vec<u32>>(),
-        ),
-        Column::new("unknown".into(), &queries.unknown),
-        units_column("scanned", queries.scanned.into_iter().map(wide))?,
-        units_column("billed", queries.billed.into_iter().map(wide))?,
-        units_column("estimate", queries.estimate)?,
+        Column::new("cell".into(), cell_codes.collect::<Vec<u32>>()),
+        Column::new("unknown".into(), unknown.collect::<Vec<u32>>()),
+        units_column("scanned", rows.scanned.iter().map(wide))?,
+        units_column("billed", rows.billed.iter().map(wide))?,
+        units_column("estimate", rows.estimate.iter().copied())?,
         units_column("cost", split.of_query.iter().copied())?,
     ])?;
-    let keys = [
-        "account",
-        "day",
-        "region",
-        "work_group",
-        "source",
-        "user",
-        "origin",
-        "kind",
-    ];
+    let keys = ["group", "day", "kind"];
     let mut sums = vec![
         len().cast(DataType::UInt32).alias("queries"),
         col("unknown").sum(),
@@ -498,29 +417,27 @@ fn charges(
     ];
     sums.extend(sums_with_known(&["scanned", "billed", "estimate"]));
     let grouped = frame.lazy().group_by(keys.map(col)).agg(sums).collect()?;
-    read_charges(&grouped, cells, codes, scale)
+    read_charges(&grouped, cells, queries, scale)
 }
 
 /// The other properties that group queries, in one number: grouping by one column is cheaper than
-/// by four.
+/// by three.
 struct QueryKind {
     currency: u32,
-    is_other: bool,
     is_estimated: bool,
     is_covered: bool,
 }
 
 impl QueryKind {
     fn packed(&self) -> u32 {
-        let flags = [self.is_other, self.is_estimated, self.is_covered];
+        let flags = [self.is_estimated, self.is_covered];
         let flags = flags.into_iter();
         flags.fold(self.currency, |packed, flag| packed << 1 | u32::from(flag))
     }
 
     fn unpacked(packed: u32) -> Self {
         Self {
-            currency: packed >> 3,
-            is_other: packed & 4 != 0,
+            currency: packed >> 2,
             is_estimated: packed & 2 != 0,
             is_covered: packed & 1 != 0,
         }
@@ -530,11 +447,11 @@ impl QueryKind {
 /// The currency of each query: its cell's, else the only one of its account's
 /// bill, else USD, in which estimates are.
 fn currencies(
-    queries: &Queries,
+    queries: &mut BilledQueries,
     cells: &[CostPool<'_>],
     cell_of: &[Option<u32>],
-    codes: &mut Codes,
 ) -> Vec<u32> {
+    let codes = &mut queries.codes;
     let usd = codes.code(Some(&Text::from("USD")));
     let mut of_account: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
     let mut of_cell = Vec::with_capacity(cells.len());
@@ -544,52 +461,47 @@ fn currencies(
         of_account.entry(account).or_default().insert(currency);
         of_cell.push(currency);
     }
-    let currency = |(account, cell): (&u32, &Option<u32>)| match cell {
+    let currency = |(row, cell): (usize, &Option<u32>)| match cell {
         Some(cell) => of_cell[*cell as usize],
-        None => match of_account.get(account) {
+        None => match of_account.get(&queries.group(row).account) {
             Some(known) if known.len() == 1 => known.first().copied().unwrap_or(usd),
             _ => usd,
         },
     };
-    queries.account.iter().zip(cell_of).map(currency).collect()
+    cell_of.iter().enumerate().map(currency).collect()
 }
 
 fn read_charges(
     grouped: &DataFrame,
     cells: &[CostPool<'_>],
-    codes: &Codes,
+    known: &BilledQueries,
     scale: u32,
 ) -> Result<Vec<Charge>, AttributeError> {
     let code = |name: &str| read_all_codes(grouped, name);
-    let [account, region, work_group] = [code("account")?, code("region")?, code("work_group")?];
-    let [source, user, kind] = [code("source")?, code("user")?, code("kind")?];
-    let origin = code("origin")?;
+    let [group, kind] = [code("group")?, code("kind")?];
     let [queries, unknown, cell] = [code("queries")?, code("unknown")?, code("cell")?];
     let day = read_days(grouped, "day")?;
     let cost = read_units(grouped, "cost")?;
-    let known = |name: &str| read_known_sums(grouped, name);
-    let [scanned, billed, estimate] = [known("scanned")?, known("billed")?, known("estimate")?];
-    let text = |code: u32| codes.text(code).cloned();
+    let sums = |name: &str| read_known_sums(grouped, name);
+    let [scanned, billed, estimate] = [sums("scanned")?, sums("billed")?, sums("estimate")?];
+    let text = |code: u32| known.codes.text(code).cloned();
     let bytes = |sum: Option<i128>| sum.map(|sum| u64::try_from(sum).unwrap_or(u64::MAX));
     let charge = |row: usize| {
         let kind = QueryKind::unpacked(kind[row]);
+        let group = known.groups[group[row] as usize];
         let query_count = u64::from(queries[row]);
         // Zero is none.
         let cell = (cell[row] as usize).checked_sub(1);
         let cell = cell.and_then(|cell| cells.get(cell));
         Charge {
             period: BillPeriod::day(UtcDay::numbered(day[row]).date().unwrap_or_default()),
-            account_id: text(account[row]).map(AccountId::from),
-            region: text(region[row]).map(Region::from),
-            work_group: text(work_group[row]),
-            data_source_arn: text(source[row]).map(DataSourceArn::from),
-            quick_user: text(user[row]),
-            origin: text(origin[row]),
-            share: if kind.is_other {
-                Share::Other
-            } else {
-                Share::Quick
-            },
+            account_id: text(group.account).map(AccountId::from),
+            region: text(group.region).map(Region::from),
+            work_group: text(group.work_group),
+            data_source_arn: text(group.source).map(DataSourceArn::from),
+            quick_user: text(group.user),
+            origin: text(group.origin),
+            share: group.share(),
             currency: text(kind.currency).unwrap_or_default(),
             figures: Figures {
                 query_count,
@@ -663,24 +575,20 @@ fn order(charge: &Charge) -> impl Ord + '_ {
 }
 
 fn query_shares(
-    chains: &[Chain],
+    queries: &BilledQueries,
     cells: &[CostPool<'_>],
     cell_of: &[Option<u32>],
     split: &Split,
     scale: u32,
 ) -> Vec<Option<QueryShare>> {
-    let mut taken = cell_of.iter().zip(&split.of_query);
-    let all = chains.iter().flat_map(|chain| &chain.queries);
-    all.map(|query| {
-        query.query_execution_id.as_ref()?;
-        let (cell, units) = taken.next()?;
+    let taken = cell_of.iter().zip(&split.of_query);
+    queries.with_refused(taken.map(|(cell, units)| {
         let cell = &cells[(*cell)? as usize];
         Some(QueryShare {
             cost: amount((*units)?, scale)?,
             currency: cell.key.currency.clone(),
         })
-    })
-    .collect()
+    }))
 }
 
 fn outcomes<'a>(cells: &'a [CostPool<'a>], split: &Split, scale: u32) -> Vec<CellOutcome<'a>> {

@@ -387,6 +387,8 @@ pub(super) struct FindingsArgs {
     #[command(flatten)]
     pub(super) checks: ChecksArgs,
     #[command(flatten)]
+    pub(super) spill: SpillArgs,
+    #[command(flatten)]
     pub(super) verification: WhileReadingArgs,
     #[command(flatten)]
     pub(super) bill: BillArgs,
@@ -409,6 +411,8 @@ pub(super) struct ReportArgs {
 
     #[command(flatten)]
     pub(super) checks: ChecksArgs,
+    #[command(flatten)]
+    pub(super) spill: SpillArgs,
     #[command(flatten)]
     pub(super) verification: WhileReadingArgs,
     #[command(flatten)]
@@ -485,6 +489,8 @@ pub(super) struct ChargebackArgs {
     )]
     pub(super) by: Vec<ByArg>,
 
+    #[command(flatten)]
+    pub(super) spill: SpillArgs,
     #[command(flatten)]
     pub(super) bill: BillArgs,
     #[command(flatten)]

@@ -6,16 +6,15 @@ use super::formats::RecordFormat;
 use super::run_args::RunArgs;
 use super::select::{Selection, asks_reads};
 use super::session::{prepare, say_coverage, start};
-use super::strictness::{ambiguous_in, exit_of_counts, has_logs, nothing_to_read};
+use super::strictness::{exit_of_counts, has_logs, nothing_to_read};
 use super::terminal::{check_output, is_to_terminal, page, say, say_reads_not_logged, write_out};
 use super::time_args::{self, DefaultWindow};
 use crate::app::audit::{AuditRun, SlicedAudit, StitchedRun};
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
-use crate::app::options::SpillOptions;
 use crate::app::record_files::{parquet, workbook};
 use crate::model::audit::Audit;
-use crate::model::chain::Chain;
+use crate::model::chain::{Chain, ambiguous_in};
 use crate::model::table::Table;
 use crate::output::json::v1::{self, RecordShape};
 use crate::output::not_read::NotRead;
@@ -34,10 +33,7 @@ pub(super) fn run(args: &ChainsArgs) -> Result<Exit, Failure> {
     let window = time_args::window(&run_args, context.now, default)?;
     let mut run = prepare(&context, window, Wants::Statistics, &args.verification)?;
     run.plan.all_sessions = args.all_sessions;
-    let spill = SpillOptions {
-        folder: args.spill.spill.clone().unwrap_or_else(std::env::temp_dir),
-        above: args.spill.spill_above,
-    };
+    let spill = args.spill.options();
     let file = spill.file();
     let mut list = ChainList {
         args,

@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::formats::ChargebackFormat;
 use super::run_args::RunArgs;
 use super::session::{self, start};
-use super::strictness::{exit_of, nothing_to_read};
+use super::strictness::{exit_of_counts, nothing_to_read};
 use super::terminal::{check_output, page, say, say_reads_not_logged, write_out};
 use super::time_args::{self, DefaultWindow};
 use crate::app::audit::AuditRun;
@@ -77,18 +77,22 @@ pub(super) fn run(args: &ChargebackArgs) -> Result<Exit, Failure> {
     let context = start(run_args)?;
     let window = window(run_args, args, context.now)?;
     let run = AuditRun::prepare(&context, window, Wants::Bill)?;
-    let audit = session::audit(run_args, &run)?;
+    let by_reads = by.iter().any(|dimension| dimension.is_of_reads());
+    let spill = args.spill.options();
+    let charged = run.charged(&spill.file(), &spill, by_reads)?;
+    let (audit, ambiguous) = (charged.audit, charged.ambiguous);
+    session::say_coverage(run_args, &run, &audit)?;
     let nothing = nothing_to_read(run_args, &audit);
     let has_bill = audit
         .attribution
         .as_ref()
         .is_some_and(|attribution| !attribution.charges.is_empty());
     if nothing.is_some() && format != ChargebackFormat::Json && !has_bill {
-        return Ok(exit_of(run_args, &audit).max(nothing));
+        return Ok(exit_of_counts(run_args, &audit, ambiguous).max(nothing));
     }
     let topology = &run.plan.topology;
     let chargeback = match &audit.attribution {
-        Some(attribution) => attribute::chargeback(attribution, &audit.chains, &by, topology)
+        Some(attribution) => attribute::chargeback(attribution, &charged.queries, &by, topology)
             .map_err(|error| Failure::internal(error.to_string()))?,
         None => Chargeback::default(),
     };
@@ -101,7 +105,7 @@ pub(super) fn run(args: &ChargebackArgs) -> Result<Exit, Failure> {
         }
         say_reads_not_logged(&audit, topology);
     }
-    Ok(exit_of(run_args, &audit).max(nothing))
+    Ok(exit_of_counts(run_args, &audit, ambiguous).max(nothing))
 }
 
 fn refused_as_focus(error: &FocusError) -> Failure {

@@ -109,7 +109,9 @@ pub(super) fn run(args: &FindingsArgs) -> Result<Exit, Failure> {
     let read = checks.window.with_baseline(checks.baseline_days);
     let mut run = prepare(&context, read, Wants::BillIfGiven, &args.verification)?;
     run.plan.checks = Some(checks);
-    let audit = session::audit(run_args, &run)?;
+    let spill = args.spill.options();
+    let audit = run.checked(&spill.file(), &spill)?;
+    session::say_coverage(run_args, &run, &audit)?;
     let nothing = nothing_to_read(run_args, &audit);
     let Some(findings) = &audit.findings else {
         return Err(Failure::internal("no rule is selected"));
@@ -234,7 +236,8 @@ fn security_hub(settings: &Settings, audit: &Audit) -> Result<SecurityHub, Failu
     let used = audit
         .chains
         .iter()
-        .filter_map(|chain| chain.data_source_arn.as_deref());
+        .filter_map(|chain| chain.data_source_arn.as_deref())
+        .chain(audit.named.data_sources.iter().map(|arn| &**arn));
     let regions: BTreeSet<&str> = used.filter_map(|arn| arn.split(':').nth(3)).collect();
     let only = regions.first().copied().filter(|_| regions.len() == 1);
     let region = settings.security_hub_region.as_deref().or(only);

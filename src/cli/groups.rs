@@ -1,6 +1,7 @@
 //! Options that several commands take. The doc comments are the help texts.
 
 use super::formats::Format;
+use crate::app::options::SpillOptions;
 use crate::pipeline::SpillLimits;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -76,6 +77,16 @@ pub(super) struct SpillArgs {
     /// output is the same. A day's events have to fit in memory: a million take some 700 MB.
     #[arg(long, value_name = "N", default_value_t = SpillLimits::default().above)]
     pub(super) spill_above: u64,
+}
+
+impl SpillArgs {
+    /// What becomes of events that do not fit in memory.
+    pub(super) fn options(&self) -> SpillOptions {
+        SpillOptions {
+            folder: self.spill.clone().unwrap_or_else(std::env::temp_dir),
+            above: self.spill_above,
+        }
+    }
 }
 
 /// The store.

@@ -40,7 +40,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     let verifying = verifying(&args.verification)?;
     let folder = run_args.output.as_deref();
     let run = app::prepare(&context, &check, verifying.as_ref(), folder)?;
-    let audit = session::audit(run_args, &run.audit)?;
+    let spill = args.spill.options();
+    let audit = run.audit.checked(&spill.file(), &spill)?;
+    session::say_coverage(run_args, &run.audit, &audit)?;
     let nothing = nothing_to_read(run_args, &audit);
     let (Some(findings), Some(slice)) = (&audit.findings, &audit.slice) else {
         return Err(Failure::internal("the run has no findings, or no night"));

@@ -4,7 +4,7 @@ use super::exit::Exit;
 use super::run_args::RunArgs;
 use super::terminal::{say, say_incomplete};
 use crate::model::audit::Audit;
-use crate::model::chain::Chain;
+use crate::model::chain::{Chain, ambiguous_in};
 use crate::model::coverage::Rejects;
 use crate::model::window::TimeWindow;
 use crate::output::human::{count, plural};
@@ -76,12 +76,6 @@ pub(super) fn exit_of_chains<'a>(
     chains: impl IntoIterator<Item = &'a Chain>,
 ) -> Strictly {
     exit_of_counts(run_args, audit, ambiguous_in(chains))
-}
-
-/// The number of ambiguous chains.
-pub(super) fn ambiguous_in<'a>(chains: impl IntoIterator<Item = &'a Chain>) -> u64 {
-    let ambiguous = chains.into_iter().filter(|chain| chain.is_ambiguous());
-    ambiguous.count() as u64
 }
 
 /// The same, where so many chains are ambiguous.

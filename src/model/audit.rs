@@ -8,7 +8,7 @@ use super::coverage::{Coverage, Rejects};
 use super::event::Event;
 use super::execution::StatisticsCoverage;
 use super::finding::Findings;
-use super::ids::AccountId;
+use super::ids::{AccountId, DataSourceArn};
 use super::integrity::Verification;
 use super::text::Text;
 use super::topology::{KnownRoles, Topology, UnconfirmedHub};
@@ -25,6 +25,8 @@ pub struct Audit {
     pub coverage: Coverage,
     /// Chains, by start and id.
     pub chains: Vec<Chain>,
+    /// What chains name, those that are not in `chains` included, of a run that does not have all.
+    pub named: NamedInChains,
     /// The coverage of query statistics; `None` if the run had none.
     pub statistics: Option<StatisticsCoverage>,
     /// The coverage of the bill; `None` if the run had none.
@@ -62,7 +64,8 @@ impl Audit {
     #[must_use]
     pub fn unconfirmed_hub(&self, topology: &Topology) -> Option<UnconfirmedHub> {
         topology.unconfirmed_hub(&self.roles, |account| {
-            is_named(account, &self.coverage, &self.chains)
+            self.named.source_accounts.contains(account)
+                || is_named(account, &self.coverage, &self.chains)
         })
     }
 }
@@ -74,6 +77,47 @@ pub fn is_named(account: &AccountId, coverage: &Coverage, chains: &[Chain]) -> b
     let mut sessions = chains.iter().flat_map(Chain::hops);
     logged.any(|(own, ..)| own == account)
         || sessions.any(|session| session.source_account_id.as_ref() == Some(account))
+}
+
+/// What chains name that a result need not have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamedInChains {
+    /// Accounts that they reached.
+    pub consumers: BTreeSet<AccountId>,
+    /// Accounts that their sessions were assumed from.
+    pub source_accounts: BTreeSet<AccountId>,
+    /// Data sources that they used.
+    pub data_sources: BTreeSet<DataSourceArn>,
+}
+
+impl NamedInChains {
+    /// Adds what some chains name.
+    pub fn add(&mut self, chains: &[Chain]) {
+        for chain in chains {
+            add_new(&mut self.consumers, chain.consumer_account_id.as_ref());
+            add_new(&mut self.data_sources, chain.data_source_arn.as_ref());
+            for session in chain.hops() {
+                let source = session.source_account_id.as_ref();
+                add_new(&mut self.source_accounts, source);
+            }
+        }
+    }
+
+    /// Adds what other chains name.
+    pub fn merge(&mut self, other: Self) {
+        self.consumers.extend(other.consumers);
+        self.source_accounts.extend(other.source_accounts);
+        self.data_sources.extend(other.data_sources);
+    }
+}
+
+/// Adds a value, unless it is known.
+fn add_new<T: Ord + Clone>(known: &mut BTreeSet<T>, value: Option<&T>) {
+    if let Some(value) = value
+        && !known.contains(value)
+    {
+        known.insert(value.clone());
+    }
 }
 
 /// A part of a run's window, as if nothing else had been asked for: the window of a

@@ -497,3 +497,9 @@ fn sum_of_known<T: Default>(
     }
     queries.iter().filter_map(figure).reduce(add)
 }
+
+/// The number of ambiguous chains among some.
+pub fn ambiguous_in<'a>(chains: impl IntoIterator<Item = &'a Chain>) -> u64 {
+    let ambiguous = chains.into_iter().filter(|chain| chain.is_ambiguous());
+    ambiguous.count() as u64
+}

@@ -33,9 +33,10 @@ pub struct FunctionSessions<'a> {
 impl<'a> FunctionSessions<'a> {
     /// Reads events in their order, which is by time.
     #[must_use]
-    pub fn of(events: &'a [Event]) -> Self {
+    pub fn of(events: impl IntoIterator<Item = &'a Event>) -> Self {
         let mut sessions = Self::default();
-        for event in events.iter().filter(|event| event.error_code.is_none()) {
+        let events = events.into_iter();
+        for event in events.filter(|event| event.error_code.is_none()) {
             if let Detail::CredentialIssuance(issue) = &event.detail {
                 sessions.add(event, issue);
             }

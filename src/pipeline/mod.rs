@@ -2,16 +2,20 @@
 
 mod collect;
 mod crossings;
+mod evaluate;
 mod event_links;
 mod link_lists;
+mod money;
 mod plan;
 mod read;
 mod run;
+mod sliced_checks;
 mod slices;
 mod spool;
 mod verify;
 
 pub use collect::{CollectedObjects, ObjectRead, collect, interest_in};
+pub use money::Charging;
 pub use plan::{
     Checks, DayStage, Exports, PipelineError, Plan, SlicePlan, SpillLimits, Unwatched, Watcher,
 };

@@ -74,6 +74,15 @@ pub struct Checks {
     pub trends: bool,
 }
 
+impl Checks {
+    /// The time that the window is compared with; `None` if there is nothing before it.
+    pub(super) fn baseline(&self, plan: &Plan) -> Option<TimeWindow> {
+        let to = Some(self.window.from?);
+        let from = plan.window.from;
+        Some(TimeWindow { from, to })
+    }
+}
+
 /// AWS exports other than logs: query statistics and the bill.
 #[derive(Debug, Clone, Default)]
 pub struct Exports {

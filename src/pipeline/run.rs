@@ -1,26 +1,20 @@
 //! A run: the stages in their order.
 
-use super::plan::{Checks, Exports, PipelineError, Plan, SlicePlan, SpillLimits, Watcher, pool};
+use super::evaluate::evaluate;
+use super::money::add_money;
+use super::plan::{Exports, PipelineError, Plan, SlicePlan, SpillLimits, Watcher, pool};
 use super::read::Spilled;
 use super::slices::{EventsByDay, SlicedRun};
 use super::spool::Spool;
 use super::verify::VerificationInputs;
 use super::{read, verify};
-use crate::attribute::{self, AttributeError};
+use crate::attribute::AttributeError;
 use crate::decode::{Candidate, Decoded, RecordOutcome};
 use crate::model::audit::{Audit, AuditSlice};
-use crate::model::bill::{Bill, BillCoverage};
-use crate::model::chain::Chain;
-use crate::model::charge::Attribution;
 use crate::model::coverage::Coverage;
 use crate::model::event::{Event, EventOrigin};
-use crate::model::execution::StatisticsCoverage;
-use crate::model::finding::Findings;
-use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{Integrity, Verification};
 use crate::model::text::Text;
-use crate::model::trend::Trend;
-use crate::model::window::TimeWindow;
 use crate::ports::{KeptEvent, LogSource, Recalled, Remembered, SpillFile};
 use crate::reads;
 use crate::rules;
@@ -238,7 +232,17 @@ fn finish(
     audit.attribution = money.attribution;
     audit.bill = money.bill;
     if let Some(checks) = &plan.checks {
-        let (findings, trends) = evaluate(&audit, checks, plan, &integrity);
+        let mut history = rules::History::default();
+        if let Some(baseline) = checks.baseline(plan) {
+            let input = rules::HistoryInput {
+                baseline,
+                roles: &audit.roles,
+                chains: &audit.chains,
+                events: &audit.events,
+            };
+            history.add(&input, &rules::history_options(&checks.rules));
+        }
+        let (findings, trends) = evaluate(&audit, checks, plan, &integrity, &history);
         audit.findings = Some(findings);
         audit.trends = trends;
     }
@@ -282,87 +286,6 @@ fn slice(
         statistics: money.statistics,
         attribution: money.attribution,
         bill: money.bill,
-    })
-}
-
-/// Evaluates the rules, and returns their findings and the expected ranges of days.
-fn evaluate(
-    audit: &Audit,
-    checks: &Checks,
-    plan: &Plan,
-    integrity: &[Integrity],
-) -> (Findings, Vec<Trend>) {
-    let bill = audit.attribution.as_ref();
-    let bill = bill.filter(|_| audit.bill.as_ref().is_some_and(|bill| bill.files > 0));
-    let exports = &plan.exports;
-    let facts = rules::RuleContext::new(rules::RuleInput {
-        window: checks.window,
-        baseline_days: checks.baseline_days,
-        topology: &plan.topology,
-        inventory: checks.inventory.as_ref(),
-        quick_users: exports.catalogs.as_ref().map(|catalogs| &catalogs.users),
-        has_chat_logs: exports
-            .chat_logs
-            .as_ref()
-            .is_some_and(|logs| logs.entries > 0),
-        roles: &audit.roles,
-        chains: &audit.chains,
-        events: &audit.events,
-        coverage: &audit.coverage,
-        has_statistics: audit.statistics.is_some(),
-        charges: bill.map(|attribution| attribution.charges.as_slice()),
-        verification: audit.verification.as_ref(),
-        integrity,
-    });
-    let baseline = TimeWindow {
-        from: audit.window.from,
-        to: checks.window.from,
-    };
-    let seen = audit.coverage.seen.iter();
-    let in_window = seen.filter(|(_, seen)| seen.is_in(&checks.window));
-    let places_logged: BTreeSet<(AccountId, Region)> = in_window
-        .map(|((account, region, _), _)| (account.clone(), region.clone()))
-        .collect();
-    let settling = rules::StatusInputs {
-        window: checks.window,
-        baseline,
-        places_logged: &places_logged,
-        suppressions: &checks.suppressions,
-        as_of: checks.as_of,
-        previous: checks.previous.as_ref(),
-    };
-    let trends = if checks.trends {
-        rules::trends(&checks.rules, &facts)
-    } else {
-        Vec::new()
-    };
-    let findings = rules::reconcile(rules::check(&checks.rules, &facts), &settling);
-    (findings, trends)
-}
-
-/// The bill by its causes, and the coverage of statistics and bill, as far as they were given.
-struct Money {
-    statistics: Option<StatisticsCoverage>,
-    attribution: Option<Attribution>,
-    bill: Option<BillCoverage>,
-}
-
-/// Joins statistics to chains, and splits a bill among them.
-fn add_money(
-    chains: &mut [Chain],
-    exports: &Exports,
-    bill: Option<&Bill>,
-) -> Result<Money, AttributeError> {
-    let pricing = &exports.pricing;
-    let statistics = exports.statistics.as_ref();
-    let statistics = statistics.map(|known| attribute::join_statistics(chains, known, pricing));
-    let attribution = bill.map(|bill| attribute::attribute(chains, bill, pricing));
-    Ok(Money {
-        statistics,
-        attribution: attribution.transpose()?,
-        bill: bill
-            .filter(|bill| !bill.coverage.is_empty())
-            .map(|bill| bill.coverage.clone()),
     })
 }
 

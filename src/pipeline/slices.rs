@@ -14,7 +14,7 @@ use super::link_lists::LinkLists;
 use super::plan::{DayStage, PipelineError, Plan, Watcher};
 use super::spool::{Spool, SpooledPart};
 use crate::attribute::{self, StatisticsTally};
-use crate::model::audit::Audit;
+use crate::model::audit::{Audit, NamedInChains};
 use crate::model::chain::Chain;
 use crate::model::coverage::Coverage;
 use crate::model::event::{Event, EventOrigin};
@@ -23,6 +23,7 @@ use crate::model::link::{LinkHasher, LinkKey, LinkKind};
 use crate::model::relevance::RelevantSessions;
 use crate::model::time::UtcDay;
 use crate::model::topology::KnownRoles;
+use crate::model::window::TimeWindow;
 use crate::ports::{KeptEvent, SpillError, SpillFile, SpilledSpan};
 use crate::reads::{self, ReadsTally};
 use crate::stitch::{self, WindowClues, WindowFacts};
@@ -487,15 +488,34 @@ impl<'a> SlicedRun<'a> {
         &self.audit
     }
 
+    /// The plan of the run.
+    pub(super) fn plan(&self) -> &'a Plan {
+        self.plan
+    }
+
     /// Stitches, and hands out chains in their order, some at a time. The result has none.
     ///
     /// # Errors
     ///
     /// When what was written cannot be read again, or chains cannot be taken.
     pub fn chains(
-        mut self,
+        self,
         watcher: &dyn Watcher,
         take: &mut dyn FnMut(Vec<Chain>) -> io::Result<()>,
+    ) -> Result<Audit, PipelineError> {
+        let mut named = NamedInChains::default();
+        let audit = self.each_day(watcher, &mut |slice, _| {
+            named.add(&slice.chains);
+            take(slice.chains).map_err(PipelineError::Output)
+        })?;
+        Ok(Audit { named, ..audit })
+    }
+
+    /// Stitches a day after the other, and hands each out with how to stitch it for another window.
+    pub(super) fn each_day(
+        mut self,
+        watcher: &dyn Watcher,
+        take: &mut TakeSlice<'_>,
     ) -> Result<Audit, PipelineError> {
         let accounts_seen = self.audit.coverage.accounts_seen();
         let statistics = self.plan.exports.statistics.as_ref();
@@ -504,11 +524,16 @@ impl<'a> SlicedRun<'a> {
             reads: ReadsTally::default(),
             statistics: statistics.map(StatisticsTally::of),
         };
+        let stitching = DayStitching {
+            plan: self.plan,
+            facts: &self.facts,
+            accounts_seen: &accounts_seen,
+        };
         let days = self.events.all_days();
         for (done, &day) in days.iter().enumerate() {
             watcher.days(DayStage::Stitching, done, days.len());
-            let chains = self.slice(day, &accounts_seen, &mut told)?;
-            take(chains).map_err(PipelineError::Output)?;
+            let slice = self.slice(day, &stitching, &mut told)?;
+            take(slice, &stitching)?;
         }
         let owners = self.plan.owners();
         self.audit.coverage.reads_not_logged = told.reads.not_logged(owners);
@@ -517,13 +542,13 @@ impl<'a> SlicedRun<'a> {
         Ok(self.audit)
     }
 
-    /// The chains of a day.
+    /// The chains of a day, with its events.
     fn slice(
         &self,
         day: UtcDay,
-        accounts_seen: &BTreeSet<AccountId>,
+        stitching: &DayStitching<'_>,
         told: &mut SliceTotals<'_>,
-    ) -> Result<Vec<Chain>, PipelineError> {
+    ) -> Result<DaySlice, PipelineError> {
         let mut others = self.events.read_spans(&self.of_other_days, day)?;
         let mut not_own: HashSet<EventOrigin> = others.iter().map(|event| event.place).collect();
         for (of, event) in &self.of_every_day {
@@ -531,24 +556,79 @@ impl<'a> SlicedRun<'a> {
                 others.push(event.clone());
             }
         }
-        let events = self.events.day(day, others)?.events;
-        let exports = &self.plan.exports;
-        let context = self.plan.context(accounts_seen, &[]);
-        let (mut chains, roles) = stitch::stitch(&events, &self.facts, &context);
-        if let Some(statistics) = &exports.statistics {
-            attribute::add_figures(&mut chains, statistics, &exports.pricing);
-        }
-        reads::attach(&mut chains, &events, exports.of_reads());
-        let own = events.iter();
-        let own = own.filter(|event| !not_own.contains(&event.place));
-        told.reads.add_events(own, &chains, self.plan.window);
+        let mut slice = DaySlice {
+            day,
+            events: self.events.day(day, others)?.events,
+            not_own,
+            chains: Vec::new(),
+            roles: KnownRoles::default(),
+        };
+        let (mut chains, roles) = stitching.stitch(&slice.events, self.plan.window);
+        told.reads
+            .add_events(slice.own_events(), &chains, self.plan.window);
         chains.retain(|chain| chain.started_at.utc_day() == day);
         told.reads.add_chains(&chains);
-        told.roles.add(roles);
+        told.roles.add(roles.clone());
         if let Some(statistics) = &mut told.statistics {
             statistics.add(&chains);
         }
-        Ok(chains)
+        slice.chains = chains;
+        slice.roles = roles;
+        Ok(slice)
+    }
+}
+
+/// Takes a day, and how to stitch it for another window.
+pub(super) type TakeSlice<'t> =
+    dyn FnMut(DaySlice, &DayStitching<'_>) -> Result<(), PipelineError> + 't;
+
+/// A day of a run.
+pub(super) struct DaySlice {
+    day: UtcDay,
+    /// Its events, and those of other days that they are linked to.
+    pub(super) events: Vec<Event>,
+    not_own: HashSet<EventOrigin>,
+    /// Its chains, which point into the events.
+    pub(super) chains: Vec<Chain>,
+    /// Role A and Role B.
+    pub(super) roles: KnownRoles,
+}
+
+impl DaySlice {
+    /// The events of the day itself.
+    pub(super) fn own_events(&self) -> impl Iterator<Item = &Event> {
+        let events = self.events.iter();
+        events.filter(|event| !self.not_own.contains(&event.place))
+    }
+}
+
+/// How the events of a day are stitched.
+pub(super) struct DayStitching<'a> {
+    plan: &'a Plan,
+    facts: &'a WindowFacts,
+    accounts_seen: &'a BTreeSet<AccountId>,
+}
+
+impl DayStitching<'_> {
+    /// The chains of a day for another window than the run's.
+    pub(super) fn chains_of(&self, slice: &DaySlice, window: TimeWindow) -> Vec<Chain> {
+        let (mut chains, _) = self.stitch(&slice.events, window);
+        chains.retain(|chain| chain.started_at.utc_day() == slice.day);
+        chains
+    }
+
+    fn stitch(&self, events: &[Event], window: TimeWindow) -> (Vec<Chain>, KnownRoles) {
+        let context = stitch::Context {
+            window,
+            ..self.plan.context(self.accounts_seen, &[])
+        };
+        let exports = &self.plan.exports;
+        let (mut chains, roles) = stitch::stitch(events, self.facts, &context);
+        if let Some(statistics) = &exports.statistics {
+            attribute::add_figures(&mut chains, statistics, &exports.pricing);
+        }
+        reads::attach(&mut chains, events, exports.of_reads());
+        (chains, roles)
     }
 }
 

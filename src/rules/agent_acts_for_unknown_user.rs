@@ -2,10 +2,10 @@
 //! listed (docs/cloudtrail-facts.md#agents-and-identities).
 
 use super::context::RuleContext;
+use super::history::is_agent;
 use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::chain::{Chain, Confidence};
-use crate::model::event::Detail;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::pattern;
 use crate::model::road::{ActingFor, ActingKind, canonical_quick_user, is_same_quick_user};
@@ -142,22 +142,9 @@ fn add(
 /// Returns true if any event names an agent, a flow or an action.
 fn has_agents(context: &RuleContext<'_>) -> bool {
     let mut chains = context.input.chains.iter();
-    let mut events = context.input.events.iter();
-    chains.any(|chain| chain.acting_for.iter().any(is_agent))
-        || events.any(|event| match &event.detail {
-            Detail::QuickCall(call) => {
-                call.agent_id.is_some()
-                    || call.flow_id.is_some()
-                    || call.action_connector_id.is_some()
-            }
-            _ => false,
-        })
-}
-
-/// Returns true for agents and flows; the connector of an action is neither.
-fn is_agent(acting: &ActingFor) -> bool {
-    matches!(acting.kind, ActingKind::Agent | ActingKind::Flow)
-        && !acting.id.starts_with("action-connector/")
+    context.of_events().has_agent_calls
+        || context.input.history.has_agent_chains()
+        || chains.any(|chain| chain.acting_for.iter().any(is_agent))
 }
 
 /// Returns true if a pattern is of a user, in any case and however the user is spelled.

@@ -6,7 +6,7 @@ use super::rule::{
     FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };
 use super::series::{DEVIATIONS, MIN_HISTORY_DAYS, RATIO, SpikeOptions, spikes, statistic, whole};
-use super::spike::{Wording, report, tally};
+use super::spike::{Figure, Wording, report, tally};
 use super::trend::{self, TrendSource};
 use crate::model::chain::QueryExecution;
 use crate::model::finding::Severity;
@@ -58,7 +58,7 @@ impl Rule for BytesScannedSpike {
         if !context.input.has_statistics {
             return sink.skip("no query statistics were read: use --executions");
         }
-        let series = tally(context, QueryExecution::bytes_scanned);
+        let series = tally(context, Figure::BytesScanned);
         let spikes = spikes(context, &series, &self.options, sink);
         let wording = Wording {
             did: |bytes| format!("scanned {}", size::bytes(bytes)),
@@ -71,7 +71,7 @@ impl Rule for BytesScannedSpike {
         if !context.input.has_statistics {
             return Vec::new();
         }
-        let series = tally(context, QueryExecution::bytes_scanned);
+        let series = tally(context, Figure::BytesScanned);
         let series = trend::with_quiet_days(context, series);
         let drawing = TrendSource {
             measure: |_| Measure::BytesScanned,

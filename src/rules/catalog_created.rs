@@ -182,7 +182,7 @@ struct Makers<'a>(HashMap<&'a Text, Vec<&'a Event>>);
 impl<'a> Makers<'a> {
     fn of(context: &RuleContext<'a>) -> Self {
         let mut makers: HashMap<&Text, Vec<&Event>> = HashMap::new();
-        let events = context.input.events.iter();
+        let events = context.recent_events();
         for event in events.filter(|event| event.error_code.is_none()) {
             if let Detail::CredentialIssuance(issue) = &event.detail
                 && let Some(id) = &issue.assumed_role_id

@@ -2,10 +2,10 @@
 //! spill.
 
 use super::context::RuleContext;
+use super::history::bucket_of;
 use super::rule::FindingSink;
-use super::table_reads::{TableRead, reads};
-use crate::model::data_read::ReadEvidence;
-use crate::model::event::{Detail, Event};
+use super::table_reads::{TableRead, connector_of};
+use crate::model::event::Event;
 use crate::model::function_sessions::{FunctionSessions, function_name};
 use crate::model::identity::{RoleName, session_name_in_arn};
 use crate::model::ids::{AccountId, EventId, is_account_id};
@@ -16,7 +16,7 @@ use hashbrown::HashSet;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// A read through a connector, of window or baseline.
+/// A read through a connector.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ConnectorRead<'a> {
     pub(super) read: TableRead<'a>,
@@ -26,21 +26,15 @@ pub(super) struct ConnectorRead<'a> {
     pub(super) owner: Option<&'a AccountId>,
 }
 
-/// All reads through connectors.
+/// All reads through connectors in the window, and after its beginning.
 pub(super) fn connector_reads<'a>(
     context: &RuleContext<'a>,
 ) -> impl Iterator<Item = ConnectorRead<'a>> {
-    reads(context).filter_map(|read| {
-        let subject = &read.read.subject;
-        let is_connector = read.read.via == ReadEvidence::Connector;
-        let named = subject
-            .function_arn
-            .as_ref()
-            .or(subject.catalog_id.as_ref());
+    context.table_reads().filter_map(|read| {
         Some(ConnectorRead {
-            read,
-            connector: named.filter(|_| is_connector)?,
+            connector: connector_of(&read)?,
             owner: read.read.owner_account_id.as_ref(),
+            read,
         })
     })
 }
@@ -57,7 +51,10 @@ pub(super) struct InvokePermission<'a> {
 
 /// Permissions to invoke functions that queries used as connectors.
 pub(super) fn invoke_permissions<'a>(context: &RuleContext<'a>) -> Vec<InvokePermission<'a>> {
-    let connectors: HashSet<&Text> = connector_reads(context).map(|one| one.connector).collect();
+    let used = connector_reads(context).map(|one| one.connector);
+    let connectors: HashSet<&Text> = used
+        .chain(&context.input.history.connectors().names)
+        .collect();
     let mut permissions = Vec::new();
     for (event, parameters) in context.changes() {
         let Some(owner) = &event.recipient_account_id else {
@@ -98,8 +95,7 @@ pub(super) fn invoke_permissions<'a>(context: &RuleContext<'a>) -> Vec<InvokePer
 
 /// Notes connectors that only data events of Lambda would show.
 pub(super) fn note_not_logged(context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
-    let mut events = context.input.events.iter();
-    if !events.any(|event| matches!(event.detail, Detail::Invocation(_))) {
+    if !context.of_events().has_invocations {
         sink.note(
             "connectors are known only from data catalogs of query contexts and from spilled objects: the logs have no data events of \
              Lambda; log Invoke in the accounts of the connectors and of the consumers",
@@ -140,9 +136,17 @@ impl<'a> SpillBuckets<'a> {
     pub(super) fn of(context: &RuleContext<'a>, named: &[Text]) -> Self {
         let mut spill = Self {
             buckets: named.iter().cloned().collect(),
-            sessions: FunctionSessions::of(context.input.events),
+            sessions: FunctionSessions::of(context.recent_events()),
             ..Self::default()
         };
+        let before = context.input.history.connectors();
+        spill.buckets.extend(before.buckets.iter().cloned());
+        spill.own.extend(&before.event_ids);
+        spill.readers.extend(&before.sessions);
+        let connectors = before.names.iter();
+        spill
+            .functions
+            .extend(connectors.filter_map(|name| function_name(name)));
         for one in connector_reads(context) {
             spill.functions.extend(function_name(one.connector));
             spill.own.extend(&one.read.read.event_ids);
@@ -151,8 +155,8 @@ impl<'a> SpillBuckets<'a> {
             let session = session.and_then(|session| session.assumed_role_id.as_ref());
             spill.readers.extend(session);
         }
-        let events = context.input.events.iter();
-        let own = events.filter(|event| spill.own.contains(&event.id));
+        let own = context.recent_events();
+        let own = own.filter(|event| spill.own.contains(&event.id));
         let buckets: Vec<Text> = own.filter_map(bucket_of).collect();
         spill.buckets.extend(buckets);
         spill
@@ -190,18 +194,6 @@ impl<'a> SpillBuckets<'a> {
         let is_named =
             named.is_some_and(|(role, name)| self.functions.contains(&(&*role.account_id, name)));
         is_named && self.sessions.is_unmade(event)
-    }
-}
-
-/// The bucket of an object that a call is about.
-fn bucket_of(event: &Event) -> Option<Text> {
-    match &event.detail {
-        Detail::ObjectRead(object) | Detail::ObjectWrite(object) => object.bucket.clone(),
-        Detail::KeyUse(used) => {
-            let (_, path) = used.object_arn.as_deref()?.split_once(":::")?;
-            Some(path.split('/').next().unwrap_or(path).into())
-        }
-        _ => None,
     }
 }
 

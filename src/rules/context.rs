@@ -1,7 +1,9 @@
 //! The inputs of rules: the result of a run, indexed for their questions.
 
-use super::hop::{RoleAssumption, role_text};
+use super::history::{EventTallies, History, add_role_arns};
+use super::hop::RoleAssumption;
 use super::integrity_index::IntegrityIndex;
+use super::table_reads::{TableRead, reads_of};
 use crate::model::audit::is_named;
 use crate::model::bill::BillPeriod;
 use crate::model::chain::{Chain, ChainStatus, Confidence, RoleSession, SessionIssuer};
@@ -14,7 +16,7 @@ use crate::model::ids::{AccountId, EventId, Region, RoleArn, is_data_source_arn}
 use crate::model::integrity::{Integrity, Verification};
 use crate::model::inventory::Inventory;
 use crate::model::text::Text;
-use crate::model::time::{UtcDay, UtcSecond};
+use crate::model::time::{CLOCK_SKEW_SECONDS, SESSION_SECONDS_MAX, UtcDay, UtcSecond};
 use crate::model::topology::{KnownRoles, Topology, UnconfirmedHub};
 use crate::model::window::TimeWindow;
 use hashbrown::HashMap;
@@ -39,9 +41,12 @@ pub struct RuleInput<'a> {
     pub has_chat_logs: bool,
     /// Role A and Role B, declared or found.
     pub roles: &'a KnownRoles,
-    /// Chains of window and baseline.
+    /// The days before the window.
+    pub history: &'a History,
+    /// Chains that were at work in the window; earlier ones, too, if these are at hand.
     pub chains: &'a [Chain],
-    /// Events of window and baseline.
+    /// The events that these point into, those of the window, and earlier ones that
+    /// [`is_of_rules`] asks for.
     pub events: &'a [Event],
     /// The coverage of the logs.
     pub coverage: &'a Coverage,
@@ -102,7 +107,7 @@ fn integrity_index(input: &RuleInput<'_>) -> IntegrityIndex {
 pub struct RuleContext<'a> {
     /// As it was given.
     pub input: RuleInput<'a>,
-    /// Hops of window and baseline, by time.
+    /// Hops, by time.
     hops: Vec<RoleAssumption<'a>>,
     /// Chains at work in the window, that touched Role A or Role B.
     active: Vec<ActiveChain<'a>>,
@@ -114,8 +119,8 @@ pub struct RuleContext<'a> {
     data_sources: BTreeSet<Text>,
     /// The accounts that Quick lives in.
     hub_accounts: BTreeSet<AccountId>,
-    /// Roles by their unique id (`AROA...`).
-    role_ids: HashMap<Text, RoleName>,
+    /// What events tell, whenever they were.
+    of_events: EventTallies,
     /// Roles as subjects name them, with an ARN that has their path.
     role_arns: BTreeMap<Text, RoleArn>,
     /// The integrity status of events and chains, where files were verified.
@@ -133,14 +138,18 @@ impl<'a> RuleContext<'a> {
         }
         let touching = input.chains.iter().filter(|chain| chain.touches_quick);
         let active = touching.filter_map(|chain| active(chain, &input));
+        let mut of_events = input.history.of_events().clone();
+        for event in input.events {
+            of_events.add(event);
+        }
         Self {
             hops: hops(&input),
             active: active.collect(),
             changes: changes(&input),
             days_logged,
-            data_sources: data_sources(&input),
+            data_sources: data_sources(&input, &of_events),
             hub_accounts: hub_accounts(&input),
-            role_ids: role_ids(&input),
+            of_events,
             role_arns: role_arns(&input),
             integrity_index: input.verification.map(|_| integrity_index(&input)),
             input,
@@ -176,10 +185,28 @@ impl<'a> RuleContext<'a> {
         hops.filter(|hop| hop.is_run_as && self.in_window(hop.at))
     }
 
-    /// Chains of window and baseline that touched Role A or Role B.
+    /// Chains that touched Role A or Role B.
     pub fn touching(&self) -> impl Iterator<Item = &'a Chain> {
         let chains = self.input.chains.iter();
         chains.filter(|chain| chain.touches_quick)
+    }
+
+    /// What events tell, whenever they were.
+    pub(super) fn of_events(&self) -> &EventTallies {
+        &self.of_events
+    }
+
+    /// Events of the window, and what can have led to them: those of a session's longest life before.
+    pub fn recent_events(&self) -> impl Iterator<Item = &'a Event> {
+        let window = self.input.window;
+        let events = self.input.events.iter();
+        events.filter(move |event| is_recent(event, &window))
+    }
+
+    /// Reads that were not made in the baseline.
+    pub(super) fn table_reads(&self) -> impl Iterator<Item = TableRead<'a>> {
+        let reads = self.input.chains.iter().flat_map(reads_of);
+        reads.filter(|read| !self.in_baseline(read.at))
     }
 
     /// Chains at work in the window that touched Role A or Role B.
@@ -311,7 +338,7 @@ impl<'a> RuleContext<'a> {
         let by_arn = caller.role_arn.as_deref().and_then(RoleName::from_arn);
         let role = by_arn.or_else(|| {
             let id = caller.assumed_role_id.as_deref()?.split(':').next()?;
-            self.role_ids.get(id).cloned()
+            self.of_events.role_ids.get(id).cloned()
         });
         let hubs = self.hub_accounts();
         let is_elsewhere = hop
@@ -394,7 +421,10 @@ impl<'a> RuleContext<'a> {
 }
 
 fn unconfirmed_hub(input: &RuleInput<'_>) -> Option<UnconfirmedHub> {
-    let is_named = |account: &AccountId| is_named(account, input.coverage, input.chains);
+    let is_named = |account: &AccountId| {
+        input.history.named().source_accounts.contains(account)
+            || is_named(account, input.coverage, input.chains)
+    };
     input.topology.unconfirmed_hub(input.roles, is_named)
 }
 
@@ -469,22 +499,25 @@ fn hops<'a>(input: &RuleInput<'a>) -> Vec<RoleAssumption<'a>> {
 
 /// Successful changes with their parameters, read once for all rules.
 fn changes<'a>(input: &RuleInput<'a>) -> Vec<(&'a Event, Value)> {
-    let events = input.events.iter();
+    let events = input.events.iter().filter(|event| is_change(event));
     let changes = events.filter_map(|event| match &event.detail {
-        Detail::Change(text) if event.error_code.is_none() => {
-            Some((event, serde_json::from_str(text).ok()?))
-        }
-        // It needs no parameters to delete the policy of the whole catalog.
-        Detail::None
-            if event.error_code.is_none()
-                && &*event.source == "glue.amazonaws.com"
-                && &*event.name == "DeleteResourcePolicy" =>
-        {
-            Some((event, Value::Null))
-        }
-        _ => None,
+        Detail::Change(text) => Some((event, serde_json::from_str(text).ok()?)),
+        _ => Some((event, Value::Null)),
     });
     changes.collect()
+}
+
+/// Returns true for successful changes.
+fn is_change(event: &Event) -> bool {
+    let is_change = match &event.detail {
+        Detail::Change(_) => true,
+        // It needs no parameters to delete the policy of the whole catalog.
+        Detail::None => {
+            &*event.source == "glue.amazonaws.com" && &*event.name == "DeleteResourcePolicy"
+        }
+        _ => false,
+    };
+    is_change && event.error_code.is_none()
 }
 
 /// The role that a change of IAM is about.
@@ -496,55 +529,40 @@ pub(super) fn changed_role(event: &Event, parameters: &Value) -> Option<RoleName
     })
 }
 
-/// Roles by their unique id, as events tell both.
-fn role_ids(input: &RuleInput<'_>) -> HashMap<Text, RoleName> {
-    let mut ids: HashMap<Text, RoleName> = HashMap::new();
-    for event in input.events {
-        let identity = &event.identity;
-        let id = identity
-            .assumed_role_id()
-            .and_then(|id| id.split(':').next());
-        let arn = identity.role_arn();
-        if let (Some(id), Some(arn)) = (id, arn)
-            && !ids.contains_key(id)
-            && let Some(role) = RoleName::from_arn(arn)
-        {
-            ids.insert(id.into(), role);
-        }
-    }
-    ids
-}
-
 /// ARNs of roles, as sessions of chains have them.
 fn role_arns(input: &RuleInput<'_>) -> BTreeMap<Text, RoleArn> {
-    let sessions = input.chains.iter().flat_map(|chain| {
-        let sessions = [chain.caller_session(), chain.consumer_session.as_ref()];
-        sessions.into_iter().flatten()
-    });
-    let mut arns: BTreeMap<Text, RoleArn> = BTreeMap::new();
-    let mut known: BTreeSet<&Text> = BTreeSet::new();
-    for arn in sessions.filter_map(|session| session.role_arn.as_ref()) {
-        if !arn.contains(":role/") || !known.insert(arn.text()) {
-            continue;
-        }
-        if let Some(role) = RoleName::from_arn(arn) {
-            arns.insert(role_text(&role), arn.clone());
-        }
+    let mut arns = input.history.role_arns().clone();
+    for chain in input.chains {
+        add_role_arns(&mut arns, chain);
     }
     arns
 }
 
+/// Returns true if rules look at an event of before the window: changes are compared with later ones,
+/// and sessions of the window may be older than it.
+#[must_use]
+pub fn is_of_rules(event: &Event, window: &TimeWindow) -> bool {
+    is_change(event)
+        || is_recent(event, window)
+            && (matches!(event.detail, Detail::CredentialIssuance(_))
+                || window.from.is_none_or(|from| from <= event.time))
+}
+
+/// Returns true if an event is of the window, or not older than a session can be at its beginning.
+fn is_recent(event: &Event, window: &TimeWindow) -> bool {
+    let life = SESSION_SECONDS_MAX + CLOCK_SKEW_SECONDS;
+    window
+        .from
+        .is_none_or(|from| from.plus(-life) <= event.time)
+}
+
 /// Data sources that anything but an external id tells of.
-fn data_sources(input: &RuleInput<'_>) -> BTreeSet<Text> {
+fn data_sources(input: &RuleInput<'_>, events: &EventTallies) -> BTreeSet<Text> {
     let declared = input.topology.consumers.iter();
     let declared = declared
         .flat_map(|one| one.data_sources.iter().flatten())
         .map(|arn| arn.text().clone());
-    let events = input.events.iter();
-    let used = events.filter_map(|event| match &event.detail {
-        Detail::QueryDatabase(seen) => seen.data_source.clone(),
-        _ => None,
-    });
+    let used = events.data_sources.iter().cloned();
     let arns: BTreeSet<Text> = declared.chain(used).collect();
     let ids = arns
         .iter()

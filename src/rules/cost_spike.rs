@@ -2,17 +2,18 @@
 //! source or user caused, broke out of its own past.
 
 use super::context::RuleContext;
+use super::history::{SeriesKey, SeriesScope, Use};
 use super::occurrences::{Occurrences, plural};
 use super::rule::{
     FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
     RuleMeta, RuleNeed,
 };
 use super::series::{
-    AllSeries, DEVIATIONS, MIN_HISTORY_DAYS, RATIO, SeriesDay, SeriesKey, SeriesScope, Spike,
-    SpikeOptions, is_judged, spikes, times_expected,
+    AllSeries, DEVIATIONS, MIN_HISTORY_DAYS, RATIO, SeriesDay, Spike, SpikeOptions, is_judged,
+    spikes, times_expected,
 };
 use super::spike::{
-    Use, add_ids, biggest, capital, causes, day_evidence, day_name, of_day, stood_out, top_queries,
+    add_ids, biggest, capital, causes, day_evidence, day_name, of_day, stood_out, top_queries,
 };
 use super::trend::{self, TrendSource};
 use crate::model::chain::QueryExecution;
@@ -82,7 +83,8 @@ fn costs(context: &RuleContext<'_>) -> Costs {
     // What else the payer's bill has is not this program's.
     let reached = context
         .touching()
-        .filter_map(|chain| chain.consumer_account_id.clone());
+        .filter_map(|chain| chain.consumer_account_id.clone())
+        .chain(context.input.history.consumers().iter().cloned());
     let declared = context.input.topology.consumers.iter();
     let consumers: BTreeSet<AccountId> = reached
         .chain(declared.map(|consumer| consumer.account_id.clone()))
@@ -192,7 +194,7 @@ fn report(
     }
     add_ids(&mut occurrences, queries);
     let of_worst: Vec<Use<'_>> = of_day(queries, worst.day).collect();
-    let name = key.name(context);
+    let name = key.name(&context.account(&key.account));
     let more = stood_out(days);
     let (expected, currency) = (&worst.expected, &key.currency);
     let estimated = if is_estimated {

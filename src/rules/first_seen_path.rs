@@ -2,18 +2,14 @@
 //! together before.
 
 use super::context::RuleContext;
+use super::history::{ChainRoute, routes_of};
 use super::hop::role_text;
 use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{
     FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
     RuleMeta, RuleNeed,
 };
-use crate::model::chain::Chain;
 use crate::model::finding::{Evidence, Severity, Subject};
-use crate::model::identity::RoleName;
-use crate::model::ids::DataSourceArn;
-use crate::model::text::Text;
-use crate::model::time::UtcSecond;
 use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {
@@ -45,45 +41,25 @@ struct FirstSeenPath {
     history_days_min: u64,
 }
 
-/// Role B, data source, work group.
-type ChainRoute = (RoleName, DataSourceArn, Text);
-
-/// The paths of a chain with their queries' times.
-fn paths(chain: &Chain) -> Vec<(ChainRoute, UtcSecond)> {
-    let role = chain.consumer_session.as_ref();
-    let role = role.and_then(|session| RoleName::from_arn(session.role_arn.as_deref()?));
-    let (Some(role), Some(source)) = (role, &chain.data_source_arn) else {
-        return Vec::new();
-    };
-    let of = |occurrences: &Text| (role.clone(), source.clone(), occurrences.clone());
-    let queries = chain.queries.iter();
-    let paths =
-        queries.filter_map(|query| Some((of(query.work_group.as_ref()?), query.started_at)));
-    paths.collect()
-}
-
 /// Paths of the window that were never seen before it.
 fn new_paths(context: &RuleContext<'_>) -> BTreeMap<ChainRoute, Occurrences> {
-    let mut before: BTreeSet<ChainRoute> = BTreeSet::new();
+    let before = context.input.history.routes();
     let mut by_subject: BTreeMap<ChainRoute, Occurrences> = BTreeMap::new();
     for chain in context.touching() {
-        for (path, at) in paths(chain) {
-            if context.in_baseline(at) {
-                before.insert(path);
-            } else if context.in_window(at) {
-                let user = chain.quick_user.as_ref().map(|user| &user.name);
-                let occurrences = by_subject.entry(path).or_default();
-                occurrences
-                    .happened(at)
-                    .with_chain(&chain.chain_id)
-                    .with_word("users", user);
-                if let Some(session) = &chain.consumer_session {
-                    occurrences.with_events(&session.event_ids);
-                }
+        let routes = routes_of(chain).into_iter();
+        let inside = routes.filter(|(_, at)| context.in_window(*at));
+        for (path, at) in inside.filter(|(path, _)| !before.contains(path)) {
+            let user = chain.quick_user.as_ref().map(|user| &user.name);
+            let occurrences = by_subject.entry(path).or_default();
+            occurrences
+                .happened(at)
+                .with_chain(&chain.chain_id)
+                .with_word("users", user);
+            if let Some(session) = &chain.consumer_session {
+                occurrences.with_events(&session.event_ids);
             }
         }
     }
-    by_subject.retain(|path, _| !before.contains(path));
     by_subject
 }
 

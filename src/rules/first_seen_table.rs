@@ -6,10 +6,8 @@ use super::rule::{
     FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
     RuleMeta, RuleNeed,
 };
-use super::table_reads::{TableRead, reads};
+use super::table_reads::{TableReader, TableReaderKey};
 use crate::model::finding::{Evidence, Severity, Subject};
-use crate::model::ids::AccountId;
-use crate::model::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {
@@ -41,44 +39,23 @@ struct FirstSeenTable {
     history_days_min: u64,
 }
 
-/// Who reads, the broadest first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum TableReader {
-    Consumer,
-    Dashboard(Text),
-    User(Text),
-}
-
-impl TableReader {
-    /// All that a read counts for, the broadest first.
-    fn of(one: &TableRead<'_>) -> impl Iterator<Item = Self> {
-        let dashboard = one.dashboard().cloned().map(Self::Dashboard);
-        let user = one.user().cloned().map(Self::User);
-        std::iter::once(Self::Consumer).chain(dashboard).chain(user)
-    }
-
-    fn name(&self, consumer: &str) -> String {
-        match self {
-            Self::Consumer => consumer.to_owned(),
-            Self::Dashboard(arn) => format!("dashboard {arn} at {consumer}"),
-            Self::User(name) => format!("user {name} at {consumer}"),
-        }
+fn reader_name(reader: &TableReader, consumer: &str) -> String {
+    match reader {
+        TableReader::Consumer => consumer.to_owned(),
+        TableReader::Dashboard(arn) => format!("dashboard {arn} at {consumer}"),
+        TableReader::User(name) => format!("user {name} at {consumer}"),
     }
 }
-
-type ReaderKey = (AccountId, Text, TableReader);
 
 /// Reads of the window by who had never read the table, told by the broadest of them alone.
-fn first_reads(context: &RuleContext<'_>) -> (bool, BTreeMap<ReaderKey, Occurrences>) {
-    let mut before: BTreeSet<ReaderKey> = BTreeSet::new();
-    let key = |one: &TableRead<'_>, reader| (one.consumer.clone(), one.table(), reader);
-    for one in reads(context).filter(|one| context.in_baseline(one.at)) {
-        before.extend(TableReader::of(&one).map(|reader| key(&one, reader)));
-    }
-    let mut firsts: BTreeMap<ReaderKey, Occurrences> = BTreeMap::new();
-    for one in reads(context).filter(|one| context.in_window(one.at)) {
-        let mut readers = TableReader::of(&one).map(|reader| key(&one, reader));
-        let Some(first) = readers.find(|key| !before.contains(key)) else {
+fn first_reads(context: &RuleContext<'_>) -> BTreeMap<TableReaderKey, Occurrences> {
+    let before = context.input.history.table_readers();
+    let mut firsts: BTreeMap<TableReaderKey, Occurrences> = BTreeMap::new();
+    for one in context
+        .table_reads()
+        .filter(|one| context.in_window(one.at))
+    {
+        let Some(first) = one.readers().find(|key| !before.contains(key)) else {
             continue;
         };
         firsts
@@ -91,7 +68,7 @@ fn first_reads(context: &RuleContext<'_>) -> (bool, BTreeMap<ReaderKey, Occurren
             .with_word("users", one.user())
             .with_word("dashboards", one.dashboard());
     }
-    (!before.is_empty(), firsts)
+    firsts
 }
 
 impl Rule for FirstSeenTable {
@@ -100,22 +77,21 @@ impl Rule for FirstSeenTable {
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
-        let (has_history, firsts) = first_reads(context);
-        if !has_history {
+        if context.input.history.table_readers().is_empty() {
             return sink.skip(
                 "what queries read is not known of any day before the window: raise --baseline, or log what \
                  coverage.reads_not_logged names",
             );
         }
         let mut too_young: BTreeSet<String> = BTreeSet::new();
-        for ((consumer, table, reader), occurrences) in &firsts {
+        for ((consumer, table, reader), occurrences) in &first_reads(context) {
             let days = context.baseline_days_of(consumer);
             let account = context.account(consumer);
             if days < self.history_days_min {
                 too_young.insert(format!("{account} ({} of history)", plural(days, "day")));
                 continue;
             }
-            let name = reader.name(&account);
+            let name = reader_name(reader, &account);
             let mut subject = vec![
                 ("consumer_account_id", consumer.clone().into()),
                 ("table", table.clone()),

@@ -1,6 +1,7 @@
 //! `long-idle-data-source`: a data source that is known, and that no one uses.
 
 use super::context::RuleContext;
+use super::history::{SourceUses, add_source_use};
 use super::occurrences::{Occurrences, plural};
 use super::rule::{
     FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
@@ -9,8 +10,7 @@ use super::rule::{
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
 use crate::model::ids::{AccountId, DataSourceArn};
-use crate::model::text::Text;
-use crate::model::time::{UtcDay, UtcSecond};
+use crate::model::time::UtcDay;
 use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {
@@ -46,7 +46,10 @@ struct LongIdleDataSource {
 
 /// Data sources that are known to exist, with the account they reach, as far as it
 /// is known. Those of an inventory that reach no other account are left out.
-fn known(context: &RuleContext<'_>) -> BTreeMap<DataSourceArn, Option<AccountId>> {
+fn known(
+    context: &RuleContext<'_>,
+    used: &BTreeMap<DataSourceArn, SourceUses>,
+) -> BTreeMap<DataSourceArn, Option<AccountId>> {
     let mut known: BTreeMap<DataSourceArn, Option<AccountId>> = BTreeMap::new();
     for consumer in &context.input.topology.consumers {
         for arn in consumer.data_sources.iter().flatten() {
@@ -64,12 +67,10 @@ fn known(context: &RuleContext<'_>) -> BTreeMap<DataSourceArn, Option<AccountId>
         }
         // What was used once was set up; it may have been deleted since.
         None => {
-            for chain in context.touching() {
-                if let Some(arn) = &chain.data_source_arn {
-                    known
-                        .entry(arn.clone())
-                        .or_insert_with(|| chain.consumer_account_id.clone());
-                }
+            for (arn, uses) in used {
+                known
+                    .entry(arn.clone())
+                    .or_insert_with(|| uses.first_account().cloned());
             }
         }
     }
@@ -107,16 +108,14 @@ impl Rule for LongIdleDataSource {
                 plural(self.idle_days.unsigned_abs(), "day")
             ));
         }
-        let mut last_used: BTreeMap<DataSourceArn, (UtcSecond, Text)> = BTreeMap::new();
+        let mut used = context.input.history.sources().clone();
         for chain in context.touching() {
-            if let Some(arn) = &chain.data_source_arn {
-                let used = (chain.last_activity_at, chain.chain_id.as_str().into());
-                let last = last_used.entry(arn.clone()).or_insert_with(|| used.clone());
-                *last = last.clone().max(used);
+            if !context.in_baseline(chain.last_activity_at) {
+                add_source_use(&mut used, chain);
             }
         }
-        for (arn, account) in known(context) {
-            let last = last_used.get(&arn);
+        for (arn, account) in known(context, &used) {
+            let last = used.get(&arn).map(SourceUses::last);
             if last.is_some_and(|(at, _)| *at >= since) {
                 continue;
             }

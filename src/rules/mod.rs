@@ -10,6 +10,7 @@
 //! | [`occurrences`] | what happened to one subject: a burst is one finding |
 //! | [`baseline`], [`series`], [`spike`] | what is expected of a day; the days that stand out |
 //! | [`trend`] | the same, for a picture |
+//! | [`history`] | the days before the window, as tallies |
 //! | [`table_reads`], [`share_changes`] | who read which table; who may since when |
 //! | [`connectors`] | connectors of federated queries, and what they spill |
 //! | [`registry`] | all rules; a set of them with its options |
@@ -33,6 +34,7 @@ mod external_id_missing;
 mod external_id_spoof;
 mod first_seen_path;
 mod first_seen_table;
+mod history;
 mod hop;
 mod integrity_index;
 mod lifecycle;
@@ -72,9 +74,10 @@ mod unexpected_source_account;
 mod unread;
 mod unusual_read_volume;
 
-pub use context::{RuleContext, RuleInput};
+pub use context::{RuleContext, RuleInput, is_of_rules};
+pub use history::{History, HistoryInput, HistoryOptions, QuickAgents};
 pub use lifecycle::{StatusInputs, reconcile};
-pub use registry::{RULES, RuleSet, check, find, pages, trends};
+pub use registry::{RULES, RuleSet, check, find, history_options, pages, trends};
 pub use rule::{
     Checked, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
     RuleNeed,

@@ -1,13 +1,12 @@
 //! `query-failure-surge`: far more queries of a consumer fail than before.
 
 use super::context::RuleContext;
+use super::history::{FailureTally, has_failed};
 use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{
     FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
     RuleMeta, RuleNeed,
 };
-use crate::model::chain::QueryExecution;
-use crate::model::execution::QueryState;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::ids::AccountId;
 use std::collections::BTreeMap;
@@ -69,22 +68,11 @@ struct QueryFailureSurge {
     history_queries_min: u64,
 }
 
-/// Returns whether a query failed; `None` where no one says how it ended.
-fn failed(query: &QueryExecution) -> Option<bool> {
-    if query.query_execution_id.is_none() {
-        return Some(true);
-    }
-    let figures = query.figures.as_deref()?;
-    Some(figures.state == QueryState::Failed)
-}
-
 #[derive(Default)]
 struct FailureCounts {
-    queries_before: u64,
-    failures_before: u64,
+    before: FailureTally,
     queries: u64,
     /// Queries of which no one says how they ended.
-    unknown_before: u64,
     unknown: u64,
     occurrences: Occurrences,
 }
@@ -93,7 +81,7 @@ impl FailureCounts {
     /// Returns true if too little is known, before the window or in it.
     fn is_doubtful(&self) -> bool {
         // One in five is too many.
-        self.unknown * 4 > self.queries || self.unknown_before * 4 > self.queries_before
+        self.unknown * 4 > self.queries || self.before.unknown * 4 > self.before.known
     }
 }
 
@@ -101,11 +89,11 @@ impl QueryFailureSurge {
     fn is_surge(&self, tally: &FailureCounts) -> bool {
         let failures = tally.occurrences.count();
         // One failure before stands for "hardly ever".
-        let before = tally.failures_before.max(1);
+        let before = tally.before.failed.max(1);
         let times = |left: u64, right: u64| u128::from(left) * u128::from(right);
         failures >= self.failures_min
             && times(failures, 100) >= times(self.percent_min, tally.queries)
-            && times(failures, tally.queries_before)
+            && times(failures, tally.before.known)
                 >= times(before, tally.queries).saturating_mul(u128::from(self.ratio))
     }
 }
@@ -113,33 +101,36 @@ impl QueryFailureSurge {
 /// Queries and failures by account, before the window and in it.
 fn tallies(context: &RuleContext<'_>) -> BTreeMap<AccountId, FailureCounts> {
     let mut tallies: BTreeMap<AccountId, FailureCounts> = BTreeMap::new();
+    // Without statistics a query that Athena took is taken for well.
+    let has_statistics = context.input.has_statistics;
+    for (account, before) in context.input.history.failures() {
+        let mut before = *before;
+        if !has_statistics {
+            before.known += std::mem::take(&mut before.unknown);
+        }
+        tallies.entry(account.clone()).or_default().before = before;
+    }
     for chain in context.touching() {
         let Some(account) = &chain.consumer_account_id else {
             continue;
         };
-        for query in &chain.queries {
-            // Without statistics a query that Athena took is taken for well.
-            let state = failed(query).or((!context.input.has_statistics).then_some(false));
+        let queries = chain.queries.iter();
+        for query in queries.filter(|query| context.in_window(query.started_at)) {
+            let state = has_failed(query).or((!has_statistics).then_some(false));
             let tally = tallies.entry(account.clone()).or_default();
             let Some(has_failed) = state else {
-                tally.unknown_before += u64::from(context.in_baseline(query.started_at));
-                tally.unknown += u64::from(context.in_window(query.started_at));
+                tally.unknown += 1;
                 continue;
             };
-            if context.in_baseline(query.started_at) {
-                tally.queries_before += 1;
-                tally.failures_before += u64::from(has_failed);
-            } else if context.in_window(query.started_at) {
-                tally.queries += 1;
-                if has_failed {
-                    tally
-                        .occurrences
-                        .happened(query.started_at)
-                        .with_chain(&chain.chain_id)
-                        .with_events([&query.event_id])
-                        .with_word("error_codes", query.error_code.as_ref())
-                        .with_word("work_groups", query.work_group.as_ref());
-                }
+            tally.queries += 1;
+            if has_failed {
+                tally
+                    .occurrences
+                    .happened(query.started_at)
+                    .with_chain(&chain.chain_id)
+                    .with_events([&query.event_id])
+                    .with_word("error_codes", query.error_code.as_ref())
+                    .with_word("work_groups", query.work_group.as_ref());
             }
         }
     }
@@ -160,7 +151,7 @@ impl Rule for QueryFailureSurge {
         let (mut too_young, mut doubtful) = (Vec::new(), Vec::new());
         for (account, tally) in &tallies {
             let failures = tally.occurrences.count();
-            if tally.queries_before < self.history_queries_min {
+            if tally.before.known < self.history_queries_min {
                 if failures >= self.failures_min {
                     too_young.push(context.account(account));
                 }
@@ -180,16 +171,16 @@ impl Rule for QueryFailureSurge {
                     "{failures} of {} of account {account} failed, in {}; before the window, {} of {} failed.",
                     plural(tally.queries, "query"),
                     sample(&work_groups),
-                    tally.failures_before,
-                    tally.queries_before
+                    tally.before.failed,
+                    tally.before.known
                 ),
                 subject: Subject(vec![("consumer_account_id", account.clone().into())]),
                 consumer_account_id: Some(account.clone()),
                 evidence: vec![
                     ("queries", Evidence::Integer(tally.queries)),
                     ("failures", Evidence::Integer(failures)),
-                    ("queries_before", Evidence::Integer(tally.queries_before)),
-                    ("failures_before", Evidence::Integer(tally.failures_before)),
+                    ("queries_before", Evidence::Integer(tally.before.known)),
+                    ("failures_before", Evidence::Integer(tally.before.failed)),
                     ("error_codes", Evidence::texts(tally.occurrences.words("error_codes"))),
                 ],
                 next_step: None,

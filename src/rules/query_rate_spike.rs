@@ -7,7 +7,7 @@ use super::rule::{
     FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };
 use super::series::{DEVIATIONS, MIN_HISTORY_DAYS, RATIO, SpikeOptions, spikes, statistic};
-use super::spike::{Wording, report, tally};
+use super::spike::{Figure, Wording, report, tally};
 use crate::model::finding::Severity;
 
 static META: RuleMeta = RuleMeta {
@@ -51,7 +51,7 @@ impl Rule for QueryRateSpike {
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
-        let series = tally(context, |_| Some(1));
+        let series = tally(context, Figure::Queries);
         let spikes = spikes(context, &series, &self.options, sink);
         let wording = Wording {
             did: |queries| format!("submitted {}", plural(queries, "query")),

@@ -1,6 +1,7 @@
 //! All rules, by id, and a set of them with its options.
 
 use super::context::RuleContext;
+use super::history::HistoryOptions;
 use super::rule::{Checked, FindingSink, Options, OptionsError, Rule, RuleEntry, RuleNeed};
 use super::{
     agent_acts_for_unknown_user, audit_trail_tampering, bytes_scanned_spike, catalog_created,
@@ -148,6 +149,16 @@ fn lacking(needs: RuleNeed, context: &RuleContext<'_>) -> Option<&'static str> {
         ),
         _ => None,
     }
+}
+
+/// Returns what the rules of a set want to know of the days before a window.
+#[must_use]
+pub fn history_options(rules: &RuleSet) -> HistoryOptions {
+    let mut options = HistoryOptions::default();
+    for Chosen { rule, .. } in &rules.0 {
+        rule.ask_of_history(&mut options);
+    }
+    options
 }
 
 /// Asks all rules of a set. Findings come the worst first, then by rule and subject;

@@ -2,15 +2,14 @@
 //! they did not go to before.
 
 use super::context::RuleContext;
+use super::history::{AccountWorkGroup, KnownLocation, bucket, submissions_of};
 use super::occurrences::{Occurrences, plural, sample, times};
 use super::rule::{
     FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
     RuleMeta, RuleNeed,
 };
-use crate::model::chain::ChainPart;
-use crate::model::event::{Detail, Event};
+use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
-use crate::model::ids::AccountId;
 use crate::model::text::Text;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,13 +45,6 @@ struct ResultLocationChanged {
     history_queries_min: u64,
 }
 
-/// The bucket of `s3://bucket/prefix`.
-fn bucket(location: &str) -> Option<Text> {
-    let rest = location.strip_prefix("s3://")?;
-    let bucket = rest.split('/').next()?;
-    (!bucket.is_empty()).then(|| bucket.into())
-}
-
 /// The work group and the location that a change of it sets.
 fn work_group_change(event: &Event, parameters: &Value) -> Option<(Text, Text)> {
     let is_change = matches!(&*event.name, "UpdateWorkGroup" | "CreateWorkGroup");
@@ -70,51 +62,20 @@ fn work_group_change(event: &Event, parameters: &Value) -> Option<(Text, Text)> 
     Some((name.into(), bucket(location)?))
 }
 
-/// An account and a work group of it.
-type AccountWorkGroup = (AccountId, Text);
-
-#[derive(Default)]
-struct KnownLocation {
-    queries: u64,
-    buckets: BTreeSet<Text>,
-}
-
-/// Returns the result locations before the window, and those in it: of queries, and of changes of
-/// work groups that chains use.
-fn locations(
-    context: &RuleContext<'_>,
-) -> (
-    BTreeMap<AccountWorkGroup, KnownLocation>,
-    BTreeMap<(AccountWorkGroup, Text), Occurrences>,
-) {
-    let mut known: BTreeMap<AccountWorkGroup, KnownLocation> = BTreeMap::new();
+/// Returns the result locations of the window: of queries, and of changes of work groups that chains
+/// use.
+fn locations(context: &RuleContext<'_>) -> BTreeMap<(AccountWorkGroup, Text), Occurrences> {
+    let known = context.input.history.locations();
     let mut now: BTreeMap<(AccountWorkGroup, Text), Occurrences> = BTreeMap::new();
     for chain in context.touching() {
-        let Some(account) = &chain.consumer_account_id else {
-            continue;
-        };
-        for entry in chain
-            .events
-            .iter()
-            .filter(|entry| entry.session == ChainPart::Consumer)
-        {
-            let event = &context.input.events[entry.event as usize];
-            let Detail::StartQuery(query) = &event.detail else {
-                continue;
-            };
-            let work_group = query.work_group.clone().unwrap_or_else(|| "primary".into());
-            let bucket = query.output_location.as_deref().and_then(bucket);
-            let place = (account.clone(), work_group);
-            if context.in_baseline(event.time) {
-                let known = known.entry(place).or_default();
-                known.queries += 1;
-                known.buckets.extend(bucket);
-            } else if let Some(bucket) = bucket.filter(|_| context.in_window(event.time)) {
-                now.entry((place, bucket))
+        let submissions = submissions_of(chain, context.input.events);
+        for one in submissions.filter(|one| context.in_window(one.event.time)) {
+            if let Some(bucket) = one.bucket {
+                now.entry((one.place, bucket))
                     .or_default()
-                    .happened(event.time)
+                    .happened(one.event.time)
                     .with_chain(&chain.chain_id)
-                    .with_events([&event.id]);
+                    .with_events([&one.event.id]);
             }
         }
     }
@@ -142,7 +103,7 @@ fn locations(
             .with_events([&event.id])
             .with_word("changed_by", event.identity.best_name());
     }
-    (known, now)
+    now
 }
 
 /// A bucket that results did not go to before, as a finding.
@@ -200,7 +161,8 @@ impl Rule for ResultLocationChanged {
                 "no logs from before the window were read: raise --baseline, or add older logs",
             );
         }
-        let (known, now) = locations(context);
+        let known = context.input.history.locations();
+        let now = locations(context);
         let mut too_young: BTreeSet<String> = BTreeSet::new();
         for (((account, work_group), bucket), occurrences) in &now {
             let place = (account.clone(), work_group.clone());

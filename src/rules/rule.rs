@@ -1,6 +1,7 @@
 //! The interface of a rule: its documentation, its inputs, its results.
 
 use super::context::RuleContext;
+use super::history::HistoryOptions;
 use super::integrity_index::IntegrityIndex;
 use super::occurrences::Occurrences;
 use crate::model::finding::{
@@ -81,6 +82,11 @@ pub struct RuleMeta {
 pub trait Rule: Send + Sync {
     /// Returns the documentation of the rule.
     fn meta(&self) -> &'static RuleMeta;
+
+    /// Says what the rule wants to know of the days before the window, if that depends on its options.
+    fn ask_of_history(&self, options: &mut HistoryOptions) {
+        let _ = options;
+    }
 
     /// Looks at the facts and says what it found, what it needs and does not have,
     /// and what it could not evaluate.

@@ -4,7 +4,6 @@
 use super::context::RuleContext;
 use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
-use super::table_reads::reads;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::ids::AccountId;
 use crate::model::text::Text;
@@ -44,7 +43,10 @@ impl Rule for SensitiveTableRead {
             );
         }
         let mut by_subject: BTreeMap<(AccountId, Text), Occurrences> = BTreeMap::new();
-        for one in reads(context).filter(|one| context.in_window(one.at)) {
+        for one in context
+            .table_reads()
+            .filter(|one| context.in_window(one.at))
+        {
             let is_named = |pattern: &Text| one.read.is_named(pattern);
             let declared = sensitive
                 .iter()

@@ -8,70 +8,13 @@
 
 use super::baseline::{DayValue, DayVerdict, Expectation, Sensitivity, evaluate, expect};
 use super::context::RuleContext;
+use super::history::{SeriesKey, SeriesScope};
 use super::occurrences::{plural, sample};
 use super::rule::{FindingSink, OptionMeta, Options, OptionsError};
-use crate::model::finding::Subject;
-use crate::model::ids::{AccountId, DataSourceArn};
+use crate::model::ids::AccountId;
 use crate::model::text::Text;
 use crate::model::time::UtcDay;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The scope of a series, the broadest first. A spike of a consumer stands for those of its work
-/// groups, data sources and users on the same day.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum SeriesScope {
-    Consumer,
-    WorkGroup(Text),
-    DataSource(DataSourceArn),
-    User(Text),
-    Table(Text),
-}
-
-/// The key of a series: its scope and currency.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SeriesKey {
-    pub(super) account: AccountId,
-    pub(super) scope: SeriesScope,
-    /// ISO 4217 code of amounts; empty for counts and bytes.
-    pub(super) currency: Text,
-}
-
-impl SeriesKey {
-    pub(super) fn subject(&self) -> Subject {
-        let mut members = vec![("consumer_account_id", self.account.clone().into())];
-        match &self.scope {
-            SeriesScope::Consumer => {}
-            SeriesScope::WorkGroup(name) => members.push(("work_group", name.clone())),
-            SeriesScope::DataSource(arn) => members.push(("data_source_arn", arn.clone().into())),
-            SeriesScope::User(name) => members.push(("quick_user", name.clone())),
-            SeriesScope::Table(name) => members.push(("table", name.clone())),
-        }
-        if !self.currency.is_empty() {
-            members.push(("currency", self.currency.clone()));
-        }
-        Subject(members)
-    }
-
-    /// The same series of counts or bytes.
-    pub(super) fn without_currency(&self) -> Self {
-        Self {
-            currency: "".into(),
-            ..self.clone()
-        }
-    }
-
-    /// The name for a sentence.
-    pub(super) fn name(&self, context: &RuleContext<'_>) -> String {
-        let account = context.account(&self.account);
-        match &self.scope {
-            SeriesScope::Consumer => format!("consumer {account}"),
-            SeriesScope::WorkGroup(name) => format!("work group {name} of {account}"),
-            SeriesScope::DataSource(arn) => format!("data source {arn} at {account}"),
-            SeriesScope::User(name) => format!("user {name} at {account}"),
-            SeriesScope::Table(name) => format!("table {name} at {account}"),
-        }
-    }
-}
 
 /// The value of one day of a series.
 #[derive(Debug, Clone, Copy, Default)]
@@ -209,7 +152,10 @@ pub(super) fn spikes(
         } else if days_unjudged > 0 {
             let days = plural(days_unjudged, "day");
             let had = plural(known_days as u64, "day");
-            unjudged.push(format!("{days} of {} ({had} before)", key.name(context)));
+            unjudged.push(format!(
+                "{days} of {} ({had} before)",
+                key.name(&context.account(&key.account))
+            ));
         }
     }
     if narrower > 0 {

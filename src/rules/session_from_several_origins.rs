@@ -8,19 +8,21 @@
 //! for its own.
 
 use super::context::RuleContext;
+use super::history::{
+    HistoryOptions, NO_AGENT, QuickAgents, SeenCalls, SessionKey, SessionPrograms, SessionUser,
+    session_calls,
+};
 use super::hop::role_text;
 use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{
     FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
     RuleMeta, RuleNeed,
 };
-use crate::model::chain::{Chain, ChainPart, ChainPath, RoleSession, SessionIssuer};
-use crate::model::event::{Detail, Event};
+use crate::model::chain::{ChainPart, ChainPath, SessionIssuer};
+use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
-use crate::model::identity::{RoleName, is_quick_service};
-use crate::model::ids::{AccessKeyId, EventId, is_data_source_arn};
+use crate::model::identity::RoleName;
 use crate::model::text::Text;
-use crate::model::time::UtcSecond;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -44,14 +46,6 @@ static META: RuleMeta = RuleMeta {
 /// The rule in the registry.
 pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
 
-/// The parts of the user agents of Quick's own calls (docs/cloudtrail-facts.md#quicks-role-chain,
-/// docs/cloudtrail-facts.md#startqueryexecution).
-const QUICK_AGENTS: [&str; 4] = [
-    "quicksight",
-    "sbAthenaJDBCDriver",
-    "AthenaJDBC",
-    "aws-internal",
-];
 /// Programs that people and scripts use: however many sessions they work with, they
 /// are not Quick's.
 const NEVER_QUICKS: [&str; 12] = [
@@ -68,21 +62,18 @@ const NEVER_QUICKS: [&str; 12] = [
     "curl",
     "python-requests",
 ];
-/// The label of a call without a user agent.
-const NO_AGENT: &str = "a program without a name";
 /// A program that one in so many sessions uses is Quick's, whatever its name.
-const USUAL_ONE_IN: usize = 5;
+const USUAL_ONE_IN: u64 = 5;
 /// With fewer sessions, nothing is usual yet.
-const USUAL_SESSIONS_MIN: usize = 20;
+const USUAL_SESSIONS_MIN: u64 = 20;
 
 fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
-    let own = QUICK_AGENTS.into_iter().map(Text::from);
-    let quick_agents = own.chain(options.texts("quick_agents")?).collect();
+    let quick_agents = QuickAgents::with(&options.texts("quick_agents")?);
     Ok(Box::new(SessionFromSeveralOrigins { quick_agents }))
 }
 
 struct SessionFromSeveralOrigins {
-    quick_agents: Vec<Text>,
+    quick_agents: QuickAgents,
 }
 
 /// The origins of one session's calls.
@@ -103,46 +94,15 @@ impl Origins<'_> {
     }
 }
 
-/// The program of a user agent.
-fn program(agent: Option<&Text>) -> Text {
-    let Some(agent) = agent else {
-        return NO_AGENT.into();
-    };
-    agent.split(['/', ' ']).next().unwrap_or(agent).into()
-}
-
 impl SessionFromSeveralOrigins {
-    fn is_quick(&self, event: &Event) -> bool {
-        let source = event.source_ip.as_deref().unwrap_or_default();
-        let agent = event.user_agent.as_deref().unwrap_or_default();
-        let agent = agent.to_ascii_lowercase();
-        let mut known = self.quick_agents.iter();
-        // Quick's second hop may come with an SDK's agent
-        // (docs/cloudtrail-facts.md#quicks-role-chain).
-        let is_second_hop = match &event.detail {
-            Detail::CredentialIssuance(issue) => {
-                issue.external_id.as_deref().is_some_and(is_data_source_arn)
-            }
-            _ => false,
-        };
-        is_quick_service(source)
-            || (is_second_hop && agent.starts_with("aws-sdk-"))
-            || event.identity.is_invoked_by_quick()
-            || known.any(|part| agent.contains(&part.to_ascii_lowercase()))
-    }
-
-    /// Notes a call that the session made itself; calls by other services for it do
-    /// not tell where the session is.
+    /// Notes a call that the session made itself.
     fn note<'a>(&self, origins: &mut Origins<'a>, event: &'a Event) {
-        if self.is_quick(event) {
-            origins.is_quicks = true;
-            return;
-        }
-        let source = event.source_ip.as_deref().unwrap_or_default();
-        let is_service = event.identity.invoked_by.is_some() || source.ends_with(".amazonaws.com");
-        if !is_service && source != "AWS Internal" {
-            let program = program(event.user_agent.as_ref());
-            origins.others.entry(program).or_default().push(event);
+        match self.quick_agents.user_of(event) {
+            SessionUser::Quick => origins.is_quicks = true,
+            SessionUser::Service => {}
+            SessionUser::Program(program) => {
+                origins.others.entry(program).or_default().push(event);
+            }
         }
     }
 }
@@ -174,77 +134,37 @@ fn oddity(origins: &Origins<'_>) -> Option<String> {
 }
 
 /// Programs that so many sessions used before the window that they have to be Quick's.
-fn usual_programs(sessions: &BTreeMap<SessionKey<'_>, Origins<'_>>) -> BTreeSet<Text> {
-    let mut counts: BTreeMap<&Text, usize> = BTreeMap::new();
-    for origins in sessions.values() {
-        for program in origins.others.keys() {
-            *counts.entry(program).or_default() += 1;
-        }
-    }
-    let enough = sessions.len() >= USUAL_SESSIONS_MIN;
-    let is_usual = |program: &Text, count: usize| {
+fn usual_programs(before: &SessionPrograms) -> BTreeSet<Text> {
+    let enough = before.sessions >= USUAL_SESSIONS_MIN;
+    let is_usual = |program: &Text, sessions: u64| {
         let is_tool = NEVER_QUICKS.iter().any(|tool| program.starts_with(tool));
-        enough && !is_tool && **program != *NO_AGENT && count * USUAL_ONE_IN >= sessions.len()
+        enough && !is_tool && **program != *NO_AGENT && sessions * USUAL_ONE_IN >= before.sessions
     };
-    let usual = counts
-        .into_iter()
-        .filter(|(program, count)| is_usual(program, *count));
+    let usual = before
+        .programs
+        .iter()
+        .filter(|(program, sessions)| is_usual(program, **sessions));
     usual.map(|(program, _)| program.clone()).collect()
 }
 
-/// The session that made the call of an entry: of the making of the consumer
-/// session, the one before.
-fn maker_of<'a>(chain: &'a Chain, part: ChainPart, event: &Event) -> Option<&'a RoleSession> {
-    let makes = |session: &RoleSession| session.event_ids.contains(&event.id);
-    let run_as = chain.caller_session();
-    let consumer = chain.consumer_session.as_ref();
-    match part {
-        ChainPart::Consumer if consumer.is_some_and(makes) => run_as,
-        ChainPart::Consumer => consumer,
-        ChainPart::RunAs => run_as.filter(|session| !makes(session)),
-        ChainPart::Quick => None,
-    }
-}
-
-/// A session: role, assumed role id, key, and the AssumeRole that made it.
-type SessionKey<'a> = (RoleName, &'a Text, &'a Option<AccessKeyId>, &'a [EventId]);
-
 impl SessionFromSeveralOrigins {
-    /// Calls by sessions of Role A and Role B, of the window or of the time before.
-    fn sessions<'a>(
-        &self,
-        context: &RuleContext<'a>,
-        is_meant: impl Fn(UtcSecond) -> bool,
-    ) -> BTreeMap<SessionKey<'a>, Origins<'a>> {
+    /// Sessions of Role A and Role B with their calls in the window.
+    fn sessions<'a>(&self, context: &RuleContext<'a>) -> BTreeMap<SessionKey<'a>, Origins<'a>> {
         let mut sessions: BTreeMap<SessionKey<'_>, Origins<'_>> = BTreeMap::new();
-        let mut known: BTreeSet<(u32, &[EventId])> = BTreeSet::new();
+        let mut seen = SeenCalls::default();
         for chain in context.touching() {
-            for entry in &chain.events {
-                let event = &context.input.events[entry.event as usize];
-                let Some(session) = maker_of(chain, entry.session, event) else {
-                    continue;
-                };
-                let role = session.role_arn.as_deref().and_then(RoleName::from_arn);
-                let (Some(role), Some(id)) = (role, &session.assumed_role_id) else {
-                    continue;
-                };
-                let roles = context.input.roles;
-                if !roles.run_as.contains(&role) && !roles.consumer.contains(&role) {
+            for call in session_calls(chain, context.input.events, context.input.roles) {
+                let is_new = seen.is_new(&call);
+                if !context.in_window(call.event.time) {
                     continue;
                 }
-                // Calls of Role A stand in every chain that came from it.
-                let is_new = known.insert((entry.event, &session.event_ids));
-                if !is_meant(event.time) {
-                    continue;
-                }
-                let key = (role, id, &session.access_key_id, &session.event_ids[..]);
-                let origins = sessions.entry(key).or_default();
+                let origins = sessions.entry(call.key).or_default();
                 origins.chains.insert(&chain.chain_id);
-                origins.is_quicks |= session.issuer == SessionIssuer::Quick
-                    || (entry.session == ChainPart::Consumer
+                origins.is_quicks |= call.session.issuer == SessionIssuer::Quick
+                    || (call.part == ChainPart::Consumer
                         && chain.path == ChainPath::QuickRoleChain);
                 if is_new {
-                    self.note(origins, event);
+                    self.note(origins, call.event);
                 }
             }
         }
@@ -257,9 +177,13 @@ impl Rule for SessionFromSeveralOrigins {
         &META
     }
 
+    fn ask_of_history(&self, options: &mut HistoryOptions) {
+        options.quick_agents = self.quick_agents.clone();
+    }
+
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
-        let usual = usual_programs(&self.sessions(context, |at| context.in_baseline(at)));
-        let mut sessions = self.sessions(context, |at| context.in_window(at));
+        let usual = usual_programs(context.input.history.programs());
+        let mut sessions = self.sessions(context);
         if !usual.is_empty() {
             let usual: Vec<&Text> = usual.iter().collect();
             sink.note(format!(

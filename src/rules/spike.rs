@@ -2,12 +2,11 @@
 //! queries that made the difference.
 
 use super::context::RuleContext;
+use super::history::{QueryTally, SeriesKey, Use, series_of, uses};
 use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{FindingDraft, FindingSink};
-use super::series::{
-    AllSeries, SeriesDay, SeriesKey, SeriesScope, Spike, statistic, times_expected, whole,
-};
-use crate::model::chain::{Chain, QueryExecution};
+use super::series::{AllSeries, SeriesDay, Spike, statistic, times_expected, whole};
+use crate::model::chain::QueryExecution;
 use crate::model::finding::Evidence;
 use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::size;
@@ -23,74 +22,47 @@ const QUERY_IDS_MAX: usize = 100;
 /// known.
 const KNOWN_SHARE: (u64, u64) = (4, 5);
 
-/// A query with the chain it is of.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Use<'a> {
-    pub(super) chain: &'a Chain,
-    pub(super) query: &'a QueryExecution,
-}
-
-/// Queries of Quick's chains that Athena took, with the account that pays.
-fn uses<'a>(context: &RuleContext<'a>) -> impl Iterator<Item = (&'a AccountId, Use<'a>)> {
-    let chains = context.touching();
-    chains.flat_map(|chain| {
-        let account = chain.consumer_account_id.as_ref();
-        let taken = |query: &&QueryExecution| query.query_execution_id.is_some();
-        let queries = chain.queries.iter().filter(taken);
-        queries.filter_map(move |query| Some((account?, Use { chain, query })))
-    })
-}
-
-/// Everything a query counts for.
-fn scopes(one: &Use<'_>) -> impl Iterator<Item = SeriesScope> {
-    let work_group = one.query.work_group.clone().map(SeriesScope::WorkGroup);
-    let source = one
-        .chain
-        .data_source_arn
-        .clone()
-        .map(SeriesScope::DataSource);
-    let user = one.chain.quick_user.as_ref();
-    let user = user.map(|user| SeriesScope::User(user.name.clone()));
-    std::iter::once(SeriesScope::Consumer)
-        .chain(work_group)
-        .chain(source)
-        .chain(user)
-}
-
-/// The amount that a query adds to its day; `None` where it is unknown.
+/// The figure by which queries are ranked; `None` where it is unknown.
 pub(super) type QueryAmount = fn(&QueryExecution) -> Option<u64>;
 
-#[derive(Default, Clone, Copy)]
-struct DayAmounts {
-    value: u64,
-    queries: u64,
-    known: u64,
+/// Queries of Quick's chains that Athena took in the window or on its first day, with the account
+/// that pays.
+fn recent_uses<'a>(context: &RuleContext<'a>) -> impl Iterator<Item = (&'a AccountId, Use<'a>)> {
+    context.touching().flat_map(uses)
+}
+
+/// What is summed up by day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Figure {
+    BytesScanned,
+    Queries,
 }
 
 /// Daily sums of a figure.
-pub(super) fn tally(context: &RuleContext<'_>, figure: QueryAmount) -> AllSeries {
-    let mut tallies: BTreeMap<SeriesKey, BTreeMap<UtcDay, DayAmounts>> = BTreeMap::new();
-    for (account, one) in uses(context) {
+pub(super) fn tally(context: &RuleContext<'_>, figure: Figure) -> AllSeries {
+    let mut tallies = context.input.history.series().clone();
+    for (account, one) in recent_uses(context) {
+        if context.in_baseline(one.query.started_at) {
+            continue;
+        }
         let day = one.query.started_at.utc_day();
-        let value = figure(one.query);
-        for scope in scopes(&one) {
-            let key = SeriesKey {
-                account: account.clone(),
-                scope,
-                currency: "".into(),
-            };
-            let tally = tallies.entry(key).or_default().entry(day).or_default();
-            tally.queries += 1;
-            tally.known += u64::from(value.is_some());
-            tally.value = tally.value.saturating_add(value.unwrap_or(0));
+        for key in series_of(account, &one) {
+            let days = tallies.entry(key).or_default();
+            days.entry(day).or_default().add_query(one.query);
         }
     }
     let (least, of) = KNOWN_SHARE;
-    let day = |tally: &DayAmounts| SeriesDay {
-        value: statistic(tally.value),
-        is_doubtful: tally.known * of < tally.queries * least,
+    let day = |tally: &QueryTally| match figure {
+        Figure::BytesScanned => SeriesDay {
+            value: statistic(tally.bytes_scanned),
+            is_doubtful: tally.measured * of < tally.queries * least,
+        },
+        Figure::Queries => SeriesDay {
+            value: statistic(tally.queries),
+            is_doubtful: false,
+        },
     };
-    let days = |days: &BTreeMap<UtcDay, DayAmounts>| {
+    let days = |days: &BTreeMap<UtcDay, QueryTally>| {
         days.iter().map(|(at, tally)| (*at, day(tally))).collect()
     };
     tallies
@@ -135,7 +107,7 @@ pub(super) fn report(
         if let Some(first) = of_worst.first() {
             occurrences.led_by(&first.chain.chain_id);
         }
-        let name = key.name(context);
+        let name = key.name(&context.account(&key.account));
         let did = wording.did;
         let more = stood_out(days);
         let expected = &worst.expected;
@@ -265,17 +237,12 @@ pub(super) fn causes<'a>(
         .map(|spike| spike.day)
         .collect();
     let mut causes: BTreeMap<SeriesKey, Vec<Use<'a>>> = BTreeMap::new();
-    for (account, one) in uses(context) {
+    for (account, one) in recent_uses(context) {
         let day = one.query.started_at.utc_day();
         if !days.contains(&day) {
             continue;
         }
-        for scope in scopes(&one) {
-            let key = SeriesKey {
-                account: account.clone(),
-                scope,
-                currency: "".into(),
-            };
+        for key in series_of(account, &one) {
             let is_spike = |spikes: &&Vec<Spike>| spikes.iter().any(|spike| spike.day == day);
             if spikes.get(&key).is_some_and(is_spike) {
                 causes.entry(key).or_default().push(one);

@@ -174,8 +174,7 @@ fn add(bucket: &Text, exposure: &Exposure, sink: &mut FindingSink<'_>) {
 
 /// Notes reads that only data events of S3 would show.
 fn note_not_logged(context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
-    let mut events = context.input.events.iter();
-    if !events.any(|event| matches!(event.detail, Detail::ObjectRead(_))) {
+    if !context.of_events().has_object_reads {
         sink.note(
             "reads of spilled objects are not evaluated: the logs have no data events of S3 objects; log GetObject and CopyObject of \
              the spill buckets",

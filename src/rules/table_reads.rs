@@ -1,6 +1,5 @@
 //! Reads of tables, as rules see them.
 
-use super::context::RuleContext;
 use crate::model::chain::{Chain, ChainPath, Confidence, QueryExecution};
 use crate::model::data_read::{DataRead, ReadEvidence};
 use crate::model::ids::AccountId;
@@ -47,30 +46,63 @@ impl TableRead<'_> {
     }
 }
 
-/// Reads of window and baseline of which it is at least probable that the consumer made them: also
-/// those of which only the query is open.
-pub(super) fn reads<'a>(context: &RuleContext<'a>) -> impl Iterator<Item = TableRead<'a>> {
-    let chains = context.input.chains.iter();
-    let chains = chains.filter(|chain| chain.path != ChainPath::Session);
-    chains.flat_map(|chain| {
-        let of_queries = chain.queries.iter().flat_map(|query| {
-            let reads = query.reads.iter().flatten();
-            let surely = reads.filter(|read| read.confidence != Confidence::Ambiguous);
-            surely.map(move |read| (Some(query), read, query.started_at))
-        });
-        let own = chain.reads.iter().filter(|read| {
-            let by_session = matches!(read.via, ReadEvidence::Glue | ReadEvidence::Connector);
-            read.confidence != Confidence::Ambiguous || by_session
-        });
-        let own = own.map(|read| (None, read, chain.last_activity_at));
-        of_queries.chain(own).filter_map(|(query, read, at)| {
-            Some(TableRead {
-                chain,
-                query,
-                read,
-                at,
-                consumer: chain.consumer_account_id.as_ref()?,
-            })
+/// Reads of a chain of which it is at least probable that the consumer made them: also those of which
+/// only the query is open.
+pub(super) fn reads_of(chain: &Chain) -> impl Iterator<Item = TableRead<'_>> {
+    let is_told = chain.path != ChainPath::Session;
+    let of_queries = chain.queries.iter().flat_map(|query| {
+        let reads = query.reads.iter().flatten();
+        let surely = reads.filter(|read| read.confidence != Confidence::Ambiguous);
+        surely.map(move |read| (Some(query), read, query.started_at))
+    });
+    let own = chain.reads.iter().filter(|read| {
+        let by_session = matches!(read.via, ReadEvidence::Glue | ReadEvidence::Connector);
+        read.confidence != Confidence::Ambiguous || by_session
+    });
+    let own = own.map(|read| (None, read, chain.last_activity_at));
+    let all = of_queries.chain(own).filter(move |_| is_told);
+    all.filter_map(move |(query, read, at)| {
+        Some(TableRead {
+            chain,
+            query,
+            read,
+            at,
+            consumer: chain.consumer_account_id.as_ref()?,
         })
     })
+}
+
+/// Who reads, the broadest first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum TableReader {
+    Consumer,
+    Dashboard(Text),
+    User(Text),
+}
+
+/// A consumer, a table as subjects name it, and who read.
+pub(super) type TableReaderKey = (AccountId, Text, TableReader);
+
+impl TableRead<'_> {
+    /// All that the read counts for, the broadest first.
+    pub(super) fn readers(&self) -> impl Iterator<Item = TableReaderKey> {
+        let dashboard = self.dashboard().cloned().map(TableReader::Dashboard);
+        let user = self.user().cloned().map(TableReader::User);
+        let readers = std::iter::once(TableReader::Consumer).chain(dashboard);
+        let table = self.table();
+        let all = readers.chain(user);
+        all.map(move |reader| (self.consumer.clone(), table.clone(), reader))
+    }
+}
+
+/// The connector of a read, if it is through one: the function, or the name of the data catalog if there
+/// is none.
+pub(super) fn connector_of<'a>(read: &TableRead<'a>) -> Option<&'a Text> {
+    let subject = &read.read.subject;
+    let is_connector = read.read.via == ReadEvidence::Connector;
+    let named = subject
+        .function_arn
+        .as_ref()
+        .or(subject.catalog_id.as_ref());
+    named.filter(|_| is_connector)
 }

@@ -2,7 +2,8 @@
 //! evaluate by, for a picture.
 
 use super::context::RuleContext;
-use super::series::{AllSeries, SeriesKey, SeriesScope, SpikeOptions, expectations};
+use super::history::{SeriesKey, SeriesScope};
+use super::series::{AllSeries, SpikeOptions, expectations};
 use crate::model::text::Text;
 use crate::model::time::UtcDay;
 use crate::model::trend::{ExpectedRange, Measure, Trend, TrendDay};

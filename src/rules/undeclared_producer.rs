@@ -4,7 +4,6 @@
 use super::context::RuleContext;
 use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
-use super::table_reads::reads;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::ids::AccountId;
 use crate::model::topology::ReadDeclaration;
@@ -42,7 +41,10 @@ impl Rule for UndeclaredProducer {
             return sink.skip("no producers are declared: add [[producers]] to the configuration");
         }
         let mut by_subject: BTreeMap<(AccountId, AccountId), Occurrences> = BTreeMap::new();
-        for one in reads(context).filter(|one| context.in_window(one.at)) {
+        for one in context
+            .table_reads()
+            .filter(|one| context.in_window(one.at))
+        {
             let Some(producer) = one.producer() else {
                 continue;
             };

@@ -1,17 +1,18 @@
 //! `unusual-read-volume`: far more of a table was read than its own past days predict.
 
 use super::context::RuleContext;
+use super::history::{SeriesKey, table_key};
 use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{
     FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
     RuleMeta, RuleNeed,
 };
 use super::series::{
-    AllSeries, DEVIATIONS, MIN_HISTORY_DAYS, RATIO, SeriesKey, SeriesScope, Spike, SpikeOptions,
-    spikes, statistic, times_expected, whole,
+    AllSeries, DEVIATIONS, MIN_HISTORY_DAYS, RATIO, SeriesDay, Spike, SpikeOptions, spikes,
+    statistic, times_expected, whole,
 };
 use super::spike::{capital, day_evidence, day_name, stood_out};
-use super::table_reads::{TableRead, reads};
+use super::table_reads::reads_of;
 use crate::model::finding::{Evidence, Severity};
 use crate::model::size;
 use std::collections::BTreeMap;
@@ -51,38 +52,28 @@ struct UnusualReadVolume {
     options: SpikeOptions,
 }
 
-/// The series that a read counts for.
-fn key_of(one: &TableRead<'_>) -> SeriesKey {
-    SeriesKey {
-        account: one.consumer.clone(),
-        scope: SeriesScope::Table(one.table()),
-        currency: "".into(),
-    }
-}
-
 /// Bytes that S3 data events tell, by consumer, table and day.
 fn read_bytes(context: &RuleContext<'_>) -> AllSeries {
-    let mut series = AllSeries::new();
-    for one in reads(context) {
-        let Some(bytes) = one.read.bytes else {
-            continue;
-        };
-        let days = series.entry(key_of(&one)).or_default();
-        let day = days.entry(one.at.utc_day()).or_default();
-        day.value = statistic(whole(day.value).saturating_add(bytes));
+    let mut bytes = context.input.history.bytes_read().clone();
+    for one in context.table_reads() {
+        bytes.add(&one);
     }
-    series
+    bytes.series(|bytes| SeriesDay {
+        value: statistic(bytes),
+        is_doubtful: false,
+    })
 }
 
 /// The reads of the days of a spike.
 fn occurrences(context: &RuleContext<'_>, key: &SeriesKey, days: &[Spike]) -> Occurrences {
     let mut occurrences = Occurrences::default();
     let mut most = 0;
-    for one in reads(context) {
+    let reads = context.input.chains.iter().flat_map(reads_of);
+    for one in reads {
         let day = one.at.utc_day();
         let is_spike = days.iter().any(|spike| spike.day == day);
         let bytes = one.read.bytes.unwrap_or(0);
-        if !is_spike || bytes == 0 || key_of(&one) != *key {
+        if !is_spike || bytes == 0 || table_key(&one) != *key {
             continue;
         }
         occurrences
@@ -120,7 +111,7 @@ impl Rule for UnusualReadVolume {
             };
             let occurrences = occurrences(context, key, days);
             let users = occurrences.words("users");
-            let name = key.name(context);
+            let name = key.name(&context.account(&key.account));
             let expected = &worst.expected;
             let bytes = |value: f64| size::bytes(whole(value));
             let by = if users.is_empty() {

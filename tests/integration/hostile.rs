@@ -4,7 +4,7 @@
 //! it is poisoned, too.
 
 use crate::common::{Memory, run};
-use qs_audit::attribute;
+use qs_audit::attribute::{self, BilledQueries};
 use qs_audit::decode::quick_query_id;
 use qs_audit::demo::{self, DemoPlan};
 use qs_audit::ingest::{BillReader, read_executions};
@@ -672,6 +672,7 @@ impl Poison {
         let Audit {
             window: _,
             chat_logs: _,
+            named: _,
             coverage,
             chains,
             statistics,
@@ -816,8 +817,13 @@ pub(crate) fn hostile(is_long: bool) -> Hostile {
     };
     let (mut audit, mut topology) = sample();
     let attribution = audit.slice.as_ref().unwrap().attribution.as_ref().unwrap();
-    let mut chargeback =
-        attribute::chargeback(attribution, &[], &[Dimension::BusinessUnit], &topology).unwrap();
+    let mut chargeback = attribute::chargeback(
+        attribution,
+        &BilledQueries::default(),
+        &[Dimension::BusinessUnit],
+        &topology,
+    )
+    .unwrap();
     poison.audit(&mut audit);
     poison.topology(&mut topology);
     poison.chargeback(&mut chargeback);

@@ -2,7 +2,7 @@
 
 use crate::common::{Memory, plan, run};
 use proptest::prelude::*;
-use qs_audit::attribute::{Pricing, attribute, chargeback};
+use qs_audit::attribute::{BilledQueries, Pricing, attribute, chargeback};
 use qs_audit::columnar::{Codec, write as write_parquet};
 use qs_audit::decode::SplitMode;
 use qs_audit::demo::{self, DemoPlan};
@@ -278,6 +278,8 @@ fn check(bill: &Bill, chains: &[Chain], attribution: &Attribution) -> Result<(),
         .sum();
     prop_assert_eq!(queries, chains.len() as u64);
     // Every grouping adds up to the same, and so does every account's own bill.
+    let mut queries = BilledQueries::with_reads();
+    queries.add(chains);
     for by in [
         &[Dimension::Consumer][..],
         &[Dimension::User, Dimension::Day],
@@ -285,7 +287,7 @@ fn check(bill: &Bill, chains: &[Chain], attribution: &Attribution) -> Result<(),
         &[Dimension::Producer, Dimension::Day],
         Dimension::ALL,
     ] {
-        let table = chargeback(attribution, chains, by, &Topology::default()).unwrap();
+        let table = chargeback(attribution, &queries, by, &Topology::default()).unwrap();
         let estimates = |rows: &[ChargebackRow]| -> Decimal {
             let known = rows.iter().filter_map(|row| row.figures.estimated_cost_usd);
             known.sum()
@@ -712,7 +714,7 @@ fn focus_is_read_in_every_form_and_currencies_stay_apart() {
         let attribution = attribute(&[], &bill, &Pricing::default()).unwrap();
         let table = chargeback(
             &attribution,
-            &[],
+            &BilledQueries::default(),
             &[Dimension::BusinessUnit],
             &Topology::default(),
         )

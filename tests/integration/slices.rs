@@ -5,12 +5,19 @@ use flate2::read::MultiGzDecoder;
 use qs_audit::decode::SplitMode;
 use qs_audit::demo::{self, DemoPlan, GeneratedFile};
 use qs_audit::model::audit::Audit;
+use qs_audit::model::bill::Bill;
+use qs_audit::model::chain::Chain;
+use qs_audit::model::event::EventOrigin;
 use qs_audit::model::time::UtcSecond;
-use qs_audit::pipeline::{self, Plan, ReadRun, SpillLimits, Unwatched};
+use qs_audit::model::window::TimeWindow;
+use qs_audit::pipeline::{self, Checks, Plan, ReadRun, SlicePlan, SpillLimits, Unwatched};
+use qs_audit::rules::RuleSet;
 use qs_audit::store::Spill;
 use regex::{Captures, Regex};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::Read;
+use std::sync::Arc;
 
 /// The number of organizations that are compared, where `QS_AUDIT_ORGANIZATIONS` does not say
 /// another.
@@ -158,6 +165,165 @@ fn slices_give_the_chains_of_the_whole() {
             let sliced = sliced(&on_threads, &of_sliced, part_events);
             compare(&name, &without_positions(run(&whole, &source)), &sliced);
         }
+    }
+}
+
+/// Rules of a plan whose window begins at a moment; they compare with little.
+fn checks(plan: &Plan, from: UtcSecond) -> Checks {
+    let options = toml::toml! {
+        [first-seen-path]
+        min_history_days = 1
+        [first-seen-table]
+        min_history_days = 1
+        [result-location-changed]
+        min_history_queries = 1
+        [query-failure-surge]
+        min_failures = 1
+        min_percent = 1
+        ratio = 1
+        min_history_queries = 1
+        [query-rate-spike]
+        min_queries = 1
+        min_history_days = 5
+        [long-idle-data-source]
+        idle_days = 1
+    };
+    let options = options.into_iter().map(|(id, options)| match options {
+        toml::Value::Table(options) => (id, options),
+        other => panic!("{other:?}"),
+    });
+    Checks {
+        rules: Arc::new(RuleSet::new(&options.collect(), &BTreeSet::new()).unwrap()),
+        window: TimeWindow {
+            from: Some(from),
+            to: plan.window.to,
+        },
+        baseline_days: 400,
+        inventory: None,
+        suppressions: Vec::new(),
+        as_of: from.day(),
+        previous: None,
+        trends: true,
+    }
+}
+
+/// Chains, with the events that they point to.
+fn with_events(audit: &Audit, chains: &[Chain]) -> Vec<(String, Vec<EventOrigin>)> {
+    let chains = chains.iter().map(|chain| {
+        let mut chain = chain.clone();
+        let entries = chain.events.iter_mut();
+        let places = entries.map(|entry| {
+            let at = std::mem::take(&mut entry.event);
+            audit.events[at as usize].place
+        });
+        let places = places.collect();
+        (format!("{chain:#?}"), places)
+    });
+    chains.collect()
+}
+
+/// Fails with the lines around the first difference of two texts.
+fn assert_same(name: &str, left: &str, right: &str) {
+    let both = left.lines().zip(right.lines());
+    let Some(first) = both.clone().position(|(left, right)| left != right) else {
+        assert_eq!(left.len(), right.len(), "{name}");
+        return;
+    };
+    let around = |text: &str| {
+        let lines = text.lines().skip(first.saturating_sub(6)).take(12);
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    panic!("{name}\n{}\n---\n{}", around(left), around(right));
+}
+
+/// What differs between two results of rules and reports.
+fn compare_checked(name: &str, whole: &Audit, sliced: &Audit) {
+    let findings = |audit: &Audit| format!("{:#?}", audit.findings);
+    assert_same(name, &findings(whole), &findings(sliced));
+    assert_same(
+        name,
+        &format!("{:#?}", whole.trends),
+        &format!("{:#?}", sliced.trends),
+    );
+    let bill = |audit: &Audit| format!("{:#?}", audit.attribution);
+    assert_same(name, &bill(whole), &bill(sliced));
+    let (of_whole, of_sliced) = (
+        whole.slice.as_ref().unwrap(),
+        sliced.slice.as_ref().unwrap(),
+    );
+    let chains = with_events(whole, &of_whole.chains);
+    assert_eq!(chains.len(), of_sliced.chains.len(), "{name}");
+    for (left, right) in chains.iter().zip(with_events(sliced, &of_sliced.chains)) {
+        assert_same(name, &left.0, &right.0);
+        assert_eq!(left.1, right.1, "{name}");
+    }
+    let ids: Vec<&str> = sliced.chains.iter().map(|chain| &*chain.chain_id).collect();
+    let mut held = whole
+        .chains
+        .iter()
+        .filter(|chain| ids.contains(&&*chain.chain_id));
+    for chain in &sliced.chains {
+        assert_eq!(
+            held.next().map(|chain| &chain.chain_id),
+            Some(&chain.chain_id)
+        );
+    }
+    let coverage = |audit: &Audit| format!("{:?}", audit.coverage);
+    assert_eq!(coverage(whole), coverage(sliced), "{name}");
+}
+
+#[test]
+fn rules_and_reports_of_slices_are_those_of_the_whole() {
+    let mut found = BTreeSet::new();
+    for seed in 0..organizations() / 2 {
+        let plan_of = DemoPlan {
+            incidents: seed % 2 == 0,
+            ..organization(seed)
+        };
+        let logs = demo::generate(&plan_of).logs;
+        let times = run(&plan(SplitMode::Fast, 1), &Memory::of(&logs)).events;
+        let picked = usize::try_from(seed * 7_919).unwrap() % times.len();
+        let factor = [1, 40, 2_000][usize::try_from(seed % 3).unwrap()];
+        let source = stretched(&logs, plan_of.start, times[picked].time, factor);
+        let read = run(&plan(SplitMode::Fast, 1), &source);
+        // The window begins at an event, or at a midnight.
+        let at = read.events[picked].time;
+        let from = [at, at.utc_day().start(), (at.utc_day() + 1).start()];
+        let from = from[usize::try_from(seed % 5 % 3).unwrap()];
+        let mut whole_plan = plan(SplitMode::Fast, 1);
+        let checks = checks(&whole_plan, from);
+        whole_plan.exports.bill = Some(Bill::default());
+        whole_plan.slice = Some(SlicePlan {
+            window: checks.window,
+            bill: Bill::default(),
+        });
+        whole_plan.checks = Some(checks.clone());
+        let whole = run(&whole_plan, &source);
+        let folder = tempfile::tempdir().unwrap();
+        let spill = Spill::new(folder.path());
+        let limits = SpillLimits {
+            above: 0,
+            part_events: 400,
+        };
+        let spilled = pipeline::run_spilling(&whole_plan, &source, &spill, limits, &Unwatched);
+        let ReadRun::Sliced(sliced) = spilled.unwrap() else {
+            panic!("nothing is kept");
+        };
+        let sliced = sliced.checked(&checks, &Unwatched).unwrap();
+        let name = format!("seed {seed}, stretched by {factor}, from {from}");
+        compare_checked(&name, &whole, &sliced);
+        let findings = whole.findings.unwrap().findings.into_iter();
+        found.extend(findings.map(|finding| finding.rule));
+    }
+    // What is compared with has to matter.
+    for rule in [
+        "first-seen-path",
+        "first-seen-table",
+        "query-failure-surge",
+        "query-rate-spike",
+        "long-idle-data-source",
+    ] {
+        assert!(found.contains(rule), "{found:?}");
     }
 }
 

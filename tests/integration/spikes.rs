@@ -14,7 +14,9 @@ use qs_audit::model::ids::{AccountId, EventId, QueryExecutionId};
 use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::{KnownRoles, Topology};
 use qs_audit::model::window::TimeWindow;
-use qs_audit::rules::{self, RULES, RuleContext, RuleInput, RuleSet};
+use qs_audit::rules::{
+    self, History, HistoryInput, HistoryOptions, RULES, RuleContext, RuleInput, RuleSet,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::TAU;
 use std::fmt::Write as _;
@@ -235,9 +237,21 @@ fn found(consumers: &[(usize, Consumer)], factor: u64) -> Vec<(AccountId, String
     let (chains, coverage) = given(consumers, factor);
     let from = UtcSecond::from_unix((FIRST_DAY + BASELINE_DAYS) * 86_400);
     let (topology, roles) = (Topology::default(), KnownRoles::default());
+    let mut history = History::default();
+    let before = HistoryInput {
+        baseline: TimeWindow {
+            from: None,
+            to: Some(from),
+        },
+        roles: &roles,
+        chains: &chains,
+        events: &[],
+    };
+    history.add(&before, &HistoryOptions::default());
     let facts = RuleContext::new(RuleInput {
         verification: None,
         integrity: &[],
+        history: &history,
         window: TimeWindow {
             from: Some(from),
             to: Some(from.plus(JUDGED_DAYS * 86_400)),

@@ -3,6 +3,7 @@
 
 use crate::cli::{WHOLE_SAMPLE, organization, output, program};
 use qs_audit::cli::Exit;
+use qs_audit::demo::{self, DemoPlan};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -69,6 +70,133 @@ fn the_output_is_the_same_with_all_events_on_disk() {
         assert_eq!(text(&whole.stderr), text(&sliced.stderr), "{arguments:?}");
         assert_eq!(whole.status, sliced.status, "{arguments:?}");
         assert!(is_empty(spill.path()));
+    }
+}
+
+/// Six weeks with incidents, in a folder.
+fn six_weeks() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = DemoPlan::showcase(3);
+    let organization = demo::generate(&plan);
+    demo::write_to(folder.path(), &organization.logs).unwrap();
+    demo::write_to(folder.path(), &organization.extras).unwrap();
+    folder
+}
+
+/// Runs a command with all events in memory, and with all on disk: both say the same.
+fn same_with_all_on_disk(folder: &TempDir, arguments: &[&str]) {
+    let spill = tempfile::tempdir().unwrap();
+    let run = |spilled: &[&str]| {
+        let mut command = program();
+        command.current_dir(folder).args(arguments);
+        command.args(["--now", "2026-11-15T06:00:00Z"]);
+        let output = command.args(spilled).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        (text(output.stdout), text(output.stderr), output.status)
+    };
+    let on_disk = spill.path().to_str().unwrap();
+    let whole = run(&[]);
+    assert!(whole.2.success(), "{}", whole.1);
+    assert_eq!(
+        whole,
+        run(&["--spill-above", "0", "--spill", on_disk]),
+        "{arguments:?}"
+    );
+    assert!(is_empty(spill.path()));
+}
+
+#[test]
+fn findings_are_the_same_with_all_events_on_disk() {
+    let folder = six_weeks();
+    for arguments in [
+        &["--from", "2026-11-08", "--to", "2026-11-15"][..],
+        &[
+            "--from",
+            "2026-11-13T07:30:00Z",
+            "--to",
+            "2026-11-15",
+            "--format",
+            "json",
+        ],
+        &[
+            "--from",
+            "2026-11-10",
+            "--to",
+            "2026-11-12",
+            "--baseline",
+            "10d",
+            "--format",
+            "asff",
+        ],
+        &[
+            "--from",
+            "2026-11-14",
+            "--baseline",
+            "0d",
+            "--format",
+            "csv",
+        ],
+    ] {
+        same_with_all_on_disk(&folder, &[&["findings"], arguments].concat());
+    }
+}
+
+#[test]
+fn bills_are_the_same_with_all_events_on_disk() {
+    let folder = six_weeks();
+    for arguments in [
+        &["--month", "2026-11"][..],
+        &[
+            "--month",
+            "2026-11",
+            "--by",
+            "table,producer,day",
+            "--format",
+            "csv",
+        ],
+        &[
+            "--since",
+            "40d",
+            "--by",
+            "user,data-source,work-group,origin",
+            "--format",
+            "json",
+        ],
+        &["--month", "2026-10", "--format", "focus"],
+    ] {
+        same_with_all_on_disk(&folder, &[&["chargeback"], arguments].concat());
+    }
+}
+
+#[test]
+fn a_report_is_the_same_with_all_events_on_disk() {
+    let folder = six_weeks();
+    for window in [
+        &["--from", "2026-11-14", "--to", "2026-11-15"][..],
+        &["--from", "2026-11-13T07:30:00Z", "--to", "2026-11-15"],
+    ] {
+        let report = |name: &str, spilled: &[&str]| {
+            let mut command = program();
+            command.current_dir(&folder).arg("report").args(window);
+            command.args(["--now", "2026-11-15T06:00:00Z", "-o", name]);
+            let (stdout, stderr) = output(command.args(spilled), Exit::Clean);
+            (stdout.replace(name, "report"), stderr)
+        };
+        let whole = report("whole", &[]);
+        let sliced = report("sliced", &["--spill-above", "0"]);
+        assert_eq!(whole, sliced);
+        let mut files = 0;
+        for file in fs::read_dir(folder.path().join("whole")).unwrap() {
+            let file = file.unwrap();
+            let other = folder.path().join("sliced").join(file.file_name());
+            let same = fs::read(file.path()).unwrap() == fs::read(other).unwrap();
+            assert!(same, "{:?}", file.file_name());
+            files += 1;
+        }
+        assert_eq!(files, 7);
+        for name in ["whole", "sliced"] {
+            fs::remove_dir_all(folder.path().join(name)).unwrap();
+        }
     }
 }
 

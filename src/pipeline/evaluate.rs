@@ -1,0 +1,68 @@
+//! The rules, asked about the result of a run.
+
+use super::plan::{Checks, Plan};
+use crate::model::audit::Audit;
+use crate::model::finding::Findings;
+use crate::model::ids::{AccountId, Region};
+use crate::model::integrity::Integrity;
+use crate::model::trend::Trend;
+use crate::model::window::TimeWindow;
+use crate::rules::{self, History};
+use std::collections::BTreeSet;
+
+/// Evaluates the rules, and returns their findings and the expected ranges of days.
+pub(super) fn evaluate(
+    audit: &Audit,
+    checks: &Checks,
+    plan: &Plan,
+    integrity: &[Integrity],
+    history: &History,
+) -> (Findings, Vec<Trend>) {
+    let bill = audit.attribution.as_ref();
+    let bill = bill.filter(|_| audit.bill.as_ref().is_some_and(|bill| bill.files > 0));
+    let exports = &plan.exports;
+    let facts = rules::RuleContext::new(rules::RuleInput {
+        window: checks.window,
+        baseline_days: checks.baseline_days,
+        topology: &plan.topology,
+        inventory: checks.inventory.as_ref(),
+        quick_users: exports.catalogs.as_ref().map(|catalogs| &catalogs.users),
+        has_chat_logs: exports
+            .chat_logs
+            .as_ref()
+            .is_some_and(|logs| logs.entries > 0),
+        roles: &audit.roles,
+        history,
+        chains: &audit.chains,
+        events: &audit.events,
+        coverage: &audit.coverage,
+        has_statistics: audit.statistics.is_some(),
+        charges: bill.map(|attribution| attribution.charges.as_slice()),
+        verification: audit.verification.as_ref(),
+        integrity,
+    });
+    let baseline = TimeWindow {
+        from: audit.window.from,
+        to: checks.window.from,
+    };
+    let seen = audit.coverage.seen.iter();
+    let in_window = seen.filter(|(_, seen)| seen.is_in(&checks.window));
+    let places_logged: BTreeSet<(AccountId, Region)> = in_window
+        .map(|((account, region, _), _)| (account.clone(), region.clone()))
+        .collect();
+    let settling = rules::StatusInputs {
+        window: checks.window,
+        baseline,
+        places_logged: &places_logged,
+        suppressions: &checks.suppressions,
+        as_of: checks.as_of,
+        previous: checks.previous.as_ref(),
+    };
+    let trends = if checks.trends {
+        rules::trends(&checks.rules, &facts)
+    } else {
+        Vec::new()
+    };
+    let findings = rules::reconcile(rules::check(&checks.rules, &facts), &settling);
+    (findings, trends)
+}
