@@ -21,8 +21,8 @@ use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::human::plural;
 use crate::pipeline::{
-    self, Charging, PipelineError, Plan, RawEvents, ReadRun, Recollection, SlicedRun, Unwatched,
-    Watcher,
+    self, AuditWithRecord, Charging, Earlier, PipelineError, Plan, RawEvents, ReadRun,
+    Recollection, SlicedRun, Unwatched, Watcher,
 };
 use crate::ports::{LogSource, Sources};
 use crate::store::{Spill, Store};
@@ -40,6 +40,8 @@ pub struct AuditRun<'c> {
     context: &'c RunContext,
     /// The verification of log files against digests, where the run asks for it.
     verifying: Option<Verifying>,
+    /// The window with the days before it, of a run that has these from their records.
+    pub(super) span: Option<TimeWindow>,
     /// Lines of business units that could not be read.
     units_rejects: Rejects,
     units_notes: BTreeSet<String>,
@@ -163,6 +165,28 @@ impl<'c> AuditRun<'c> {
         Ok(run)
     }
 
+    /// Gathers the same, of what a store has.
+    pub(super) fn of_store(
+        context: &'c RunContext,
+        store: &'c Mutex<Store>,
+        window: TimeWindow,
+        wanted: Wants,
+    ) -> Result<Self, Failure> {
+        Self::of_logs(context, Logs::Kept(store), window, wanted)
+    }
+
+    pub(super) fn context(&self) -> &'c RunContext {
+        self.context
+    }
+
+    /// The store that events come from; `None` where logs are read.
+    pub(super) fn store(&self) -> Option<&'c Mutex<Store>> {
+        match &self.logs {
+            Logs::Kept(store) => Some(store),
+            Logs::Read(_) => None,
+        }
+    }
+
     /// Gathers the same, of logs in these places.
     ///
     /// # Errors
@@ -197,6 +221,7 @@ impl<'c> AuditRun<'c> {
             },
             context,
             verifying: None,
+            span: None,
             logs,
             units_rejects: units.rejects,
             units_notes: units.notes,
@@ -298,14 +323,43 @@ impl<'c> AuditRun<'c> {
     pub fn checked(&self, file: &Spill, spill: &SpillOptions) -> Result<Audit, Failure> {
         match self.run_spilling(file, spill)? {
             StitchedRun::Whole(audit) => Ok(*audit),
-            StitchedRun::Sliced(sliced) => match &self.plan.checks {
-                Some(checks) => {
-                    let audit = sliced.sliced.checked(checks, &*sliced.watcher)?;
-                    Ok(self.with_inputs(audit))
-                }
-                None => Err(Failure::internal("no rule is selected")),
-            },
+            StitchedRun::Sliced(sliced) => {
+                let (audit, _) = sliced.sliced.checked(&*sliced.watcher)?;
+                Ok(self.with_inputs(audit))
+            }
         }
+    }
+
+    /// Reads the store's events of the window, after days of which there are records; of more events
+    /// than fit in memory, a day at a time.
+    pub(super) fn checked_after(
+        &self,
+        file: &Spill,
+        spill: &SpillOptions,
+        earlier: Earlier,
+    ) -> Result<AuditWithRecord, Failure> {
+        let Logs::Kept(store) = &self.logs else {
+            return Err(Failure::internal("days have records in a store alone"));
+        };
+        let mut store = lock(store);
+        let activity = self.span.map(|span| store.activity(&span)).transpose()?;
+        let window = &self.plan.window;
+        if store.event_count(window)? > spill.above {
+            let begin = || Recollection::new(&self.plan, file, spill.limits());
+            let (events, mut recalled) = store.recall(window, &begin, &Recollection::add)?;
+            recalled
+                .listing
+                .failed
+                .extend(self.not_collected(&mut store)?);
+            recalled.coverage.seen = activity.unwrap_or(recalled.coverage.seen);
+            let sliced = events.sliced(recalled, earlier, &Unwatched)?;
+            return Ok(sliced.checked(&Unwatched)?);
+        }
+        let mut remembered = store.remember(window)?;
+        let missing = self.not_collected(&mut store)?;
+        remembered.listing.failed.extend(missing);
+        remembered.coverage.seen = activity.unwrap_or(remembered.coverage.seen);
+        Ok(pipeline::run_after(&self.plan, remembered, earlier)?)
     }
 
     fn sliced<'r>(
@@ -335,7 +389,11 @@ impl<'c> AuditRun<'c> {
         let (events, mut recalled) = store.recall(window, &begin, &Recollection::add)?;
         let missing = self.not_collected(store)?;
         recalled.listing.failed.extend(missing);
-        Ok(Some(events.sliced(recalled, &Unwatched)?))
+        Ok(Some(events.sliced(
+            recalled,
+            Earlier::default(),
+            &Unwatched,
+        )?))
     }
 
     fn watcher<'s>(&self, logs: &'s Sources) -> Box<dyn Watcher + 's> {
@@ -345,7 +403,7 @@ impl<'c> AuditRun<'c> {
     }
 
     /// The result, with what is known of inputs other than logs.
-    fn with_inputs(&self, audit: Audit) -> Audit {
+    pub(super) fn with_inputs(&self, audit: Audit) -> Audit {
         let inventory = self.plan.checks.as_ref();
         let inventory = inventory.and_then(|checks| checks.inventory.as_ref());
         let mut inventory_rejects = Rejects::default();
@@ -447,7 +505,7 @@ impl<'c> AuditRun<'c> {
     /// Returns the parts of the window that were never collected: they count as logs that could not
     /// be read.
     fn not_collected(&self, store: &mut Store) -> Result<Vec<(Text, String)>, Failure> {
-        let window = &self.plan.window;
+        let window = self.span.as_ref().unwrap_or(&self.plan.window);
         let place = Text::from(store.root().to_string_lossy());
         let Some((from, to)) = store.covered()? else {
             return Ok(vec![(place, "nothing has been collected yet".to_owned())]);

@@ -9,14 +9,13 @@ use super::sources;
 use super::store_selection;
 use super::stretches::Stretches;
 use crate::config::LogLocation;
-use crate::model::event::Event;
 use crate::model::key::{KeyFacts, LOOKED_UP, is_below};
 use crate::model::relevance::RelevantSessions;
 use crate::model::text::{Text, digest_id};
 use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::TimeWindow;
 use crate::output::human::plural;
-use crate::pipeline::{self, Plan, Watcher};
+use crate::pipeline::{self, Plan, RecentClues, Watcher};
 use crate::ports::{LogSource, Sources, Version};
 use crate::store::{LedgerEntry, ReadObject, Writer};
 use hashbrown::HashSet;
@@ -163,10 +162,10 @@ impl Collector<'_> {
         let objects = wanted.iter().map(|one| one.object).collect();
         let bytes = wanted.iter().map(|one| one.version.bytes).sum();
         let watcher = self.context.notices.reading(&logs, objects, Some(bytes));
-        let known = self.writer.relevant()?;
-        let mut recent = self.recent(&wanted)?;
+        let mut known = self.writer.relevant()?;
+        let mut recent = self.recent(&wanted, &plan, &mut known)?;
         // Other roles may be declared than before, whether or not there is anything new.
-        let mut relevant = pipeline::interest_in(&plan, &recent, known);
+        let mut relevant = recent.decide(known, &plan.topology);
         for (at, batch) in wanted.chunks(self.batch_objects).enumerate() {
             let next = wanted.chunks(self.batch_objects).nth(at + 1);
             let objects = Objects {
@@ -250,8 +249,13 @@ impl Collector<'_> {
         Ok(wanted)
     }
 
-    /// Events kept before that those to be read may belong together with.
-    fn recent(&mut self, wanted: &[WantedObject]) -> Result<Vec<Event>, Failure> {
+    /// Clues of events kept before that those to be read may belong together with.
+    fn recent(
+        &mut self,
+        wanted: &[WantedObject],
+        plan: &Plan,
+        known: &mut RelevantSessions,
+    ) -> Result<RecentClues, Failure> {
         let is_same = self
             .writer
             .fact("topology")?
@@ -265,7 +269,11 @@ impl Collector<'_> {
         } else {
             (self.writer.today() - RECENT_DAYS_AFTER_CHANGE, UtcDay::MAX)
         };
-        Ok(self.writer.events_between(days)?)
+        let mut recent = RecentClues::default();
+        self.writer.for_each_event_between(days, &mut |events| {
+            recent.add(events, &plan.topology, known);
+        })?;
+        Ok(recent)
     }
 
     /// Reads some objects and keeps them; gives the relevant sessions that were added.
@@ -274,7 +282,7 @@ impl Collector<'_> {
         plan: &Plan,
         logs: &dyn LogSource,
         &Objects { batch, next }: &Objects<'_>,
-        recent: &mut Vec<Event>,
+        recent: &mut RecentClues,
         known: &RelevantSessions,
         watcher: &dyn Watcher,
     ) -> Result<RelevantSessions, Failure> {
@@ -291,7 +299,6 @@ impl Collector<'_> {
         )?;
         let mut read = Vec::new();
         for (wanted, object) in batch.iter().zip(collected.objects) {
-            recent.extend(object.events.iter().cloned());
             self.done.records += object.coverage.records;
             self.done.rejected += object.coverage.rejects.total();
             if object.coverage.objects_failed > 0 {
@@ -314,7 +321,7 @@ impl Collector<'_> {
         self.done.objects_read += self.writer.commit(read, &collected.relevant)?;
         let last = batch.iter().filter_map(|one| one.day).next_back();
         if let Some(oldest) = last.map(|day| UtcDay::of(day) - RECENT_DAYS) {
-            recent.retain(|event| oldest <= event.time.utc_day());
+            recent.forget_before(oldest);
         }
         Ok(collected.relevant)
     }
@@ -324,7 +331,7 @@ impl Collector<'_> {
         &mut self,
         plan: &Plan,
         places: &[LogLocation],
-        recent: &mut Vec<Event>,
+        recent: &mut RecentClues,
         mut relevant: RelevantSessions,
     ) -> Result<(), Failure> {
         let mut before = Vec::new();

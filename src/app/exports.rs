@@ -204,6 +204,17 @@ pub(super) fn statistics(context: &RunContext) -> Result<Option<Statistics>, Fai
     Ok(Some(statistics))
 }
 
+/// The bill of a window, if one is named or kept.
+pub(super) fn bill_if_given(
+    context: &RunContext,
+    window: TimeWindow,
+) -> Result<Option<Bill>, Failure> {
+    if has_bill(context)? {
+        return bill(context, window.whole_days()).map(Some);
+    }
+    Ok(None)
+}
+
 /// The bill of a window; empty where none is named.
 pub(super) fn bill(context: &RunContext, window: TimeWindow) -> Result<Bill, Failure> {
     let money = &context.options.money;

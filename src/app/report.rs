@@ -2,9 +2,11 @@
 
 use super::audit::AuditRun;
 use super::checks::{CheckOptions, checks};
+use super::compared;
 use super::context::RunContext;
-use super::exports::{self, Wants};
+use super::exports;
 use super::failure::Failure;
+use super::options::SpillOptions;
 use super::record_files::parquet;
 use super::report_folder::{ReportDays, ReportFile, ReportFolder, WrittenReport};
 use super::verification_inputs::VerifyOptions;
@@ -40,6 +42,7 @@ pub fn prepare<'c>(
     asked: &CheckOptions,
     verifying: Option<&VerifyOptions>,
     folder: Option<&Path>,
+    spill: &SpillOptions,
 ) -> Result<ReportRun<'c>, Failure> {
     let window = asked.window;
     let mut checks = checks(context, asked)?;
@@ -48,9 +51,7 @@ pub fn prepare<'c>(
     if checks.previous.is_none() {
         checks.previous = last_report(context, &folder, window);
     }
-    let read = window.with_baseline(checks.baseline_days);
-    let wanted = Wants::BillIfGiven;
-    let mut audit = AuditRun::prepare_with(context, read, wanted, verifying)?;
+    let mut audit = compared::prepare(context, checks, verifying, spill)?;
     audit.plan.slice = Some(SlicePlan {
         window,
         bill: match window.days_inside() {
@@ -58,7 +59,6 @@ pub fn prepare<'c>(
             None => Bill::default(),
         },
     });
-    audit.plan.checks = Some(checks);
     Ok(ReportRun { audit, folder })
 }
 

@@ -11,26 +11,29 @@ use crate::model::money::units;
 use crate::model::text::Text;
 use crate::model::time::{UtcDay, UtcSecond};
 use hashbrown::{HashMap, HashSet};
-use std::collections::BTreeSet;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Queries that Athena took, gathered from chains some at a time, in their order.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct BilledQueries {
     pub(super) codes: Codes,
     pub(super) groups: Vec<QueryGroup>,
+    #[serde(skip)]
     group_codes: HashMap<QueryGroup, u32>,
     pub(super) rows: QueryRows,
     /// Positions among all queries of those that Athena refused.
     refused: Vec<u32>,
     pub(super) reasons: QueryReasonCounts,
     /// A moment of each Region and day with queries.
-    priced: HashMap<(Region, UtcDay), UtcSecond>,
+    priced: BTreeMap<(Region, UtcDay), UtcSecond>,
     /// What queries read, where that is gathered.
+    #[serde(skip)]
     reads: Option<QueryTables>,
 }
 
 /// What queries are grouped by, but for their day; members are codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct QueryGroup {
     pub(super) account: u32,
     pub(super) region: u32,
@@ -42,7 +45,7 @@ pub(super) struct QueryGroup {
 }
 
 /// One value for each query.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct QueryRows {
     pub(super) group: Vec<u32>,
     pub(super) day: Vec<i32>,
@@ -54,7 +57,7 @@ pub(super) struct QueryRows {
 }
 
 /// Bytes that may be unknown, in half the space.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct MaybeBytes(u64);
 
 impl MaybeBytes {
@@ -74,7 +77,7 @@ impl MaybeBytes {
 pub(super) type TableList = Vec<(Text, Text)>;
 
 /// The tables of each query, lists that occur often once.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct QueryTables {
     lists: Vec<TableList>,
     codes: HashMap<TableList, u32>,
@@ -152,11 +155,7 @@ impl BilledQueries {
             work_group: self.code(query.work_group.as_ref()),
             ..of_chain
         };
-        let next = u32::try_from(self.groups.len()).unwrap_or(u32::MAX);
-        let group_code = *self.group_codes.entry(group).or_insert(next);
-        if group_code == next {
-            self.groups.push(group);
-        }
+        let group_code = self.group_code(group);
         let rows = &mut self.rows;
         rows.group.push(group_code);
         rows.day.push(day.number());
@@ -168,6 +167,52 @@ impl BilledQueries {
             .push(estimate.and_then(|cost| units(cost, ESTIMATE_SCALE)));
         if let Some(reads) = &mut self.reads {
             reads.add(query);
+        }
+    }
+
+    fn group_code(&mut self, group: QueryGroup) -> u32 {
+        let next = u32::try_from(self.groups.len()).unwrap_or(u32::MAX);
+        let code = *self.group_codes.entry(group).or_insert(next);
+        if code == next {
+            self.groups.push(group);
+        }
+        code
+    }
+
+    /// Adds queries that were gathered elsewhere. What they read is not known.
+    pub fn merge(&mut self, other: &Self) {
+        let before = self.refused.len() + self.rows.len();
+        let before = u32::try_from(before).unwrap_or(u32::MAX);
+        let moved = other.refused.iter();
+        self.refused
+            .extend(moved.map(|at| at.saturating_add(before)));
+        let mut coded = |code: u32| self.codes.code(other.codes.text(code));
+        let groups = other.groups.iter().map(|group| QueryGroup {
+            account: coded(group.account),
+            region: coded(group.region),
+            work_group: coded(group.work_group),
+            source: coded(group.source),
+            user: coded(group.user),
+            origin: coded(group.origin),
+            is_other: group.is_other,
+        });
+        let groups: Vec<QueryGroup> = groups.collect();
+        let codes: Vec<u32> = groups
+            .into_iter()
+            .map(|group| self.group_code(group))
+            .collect();
+        let (rows, of) = (&mut self.rows, &other.rows);
+        let groups = of.group.iter();
+        rows.group
+            .extend(groups.filter_map(|code| codes.get(*code as usize)));
+        rows.day.extend(&of.day);
+        rows.lacks_statistics.extend(&of.lacks_statistics);
+        rows.scanned.extend(&of.scanned);
+        rows.billed.extend(&of.billed);
+        rows.estimate.extend(&of.estimate);
+        self.reasons.merge(&other.reasons);
+        for (place, at) in &other.priced {
+            self.priced.entry(place.clone()).or_insert(*at);
         }
     }
 

@@ -6,11 +6,13 @@
 use crate::model::text::Text;
 use hashbrown::HashMap;
 use polars::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// Texts by number. Zero is none.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Codes {
     texts: Vec<Text>,
+    #[serde(skip)]
     codes: HashMap<Text, u32>,
 }
 

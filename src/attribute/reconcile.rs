@@ -11,6 +11,7 @@ use crate::model::ids::AccountId;
 use crate::model::money::{AMOUNT_PLACES, SCALE_MAX, TerabyteBase};
 use crate::model::text::Text;
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The outcome for a line of the bill that queries share.
@@ -181,7 +182,7 @@ fn scanned_for_free(query: &QueryExecution) -> bool {
 }
 
 /// The queries for each reason that depends on queries alone.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct QueryReasonCounts {
     counts: [u64; QUERY_REASONS.len()],
     /// Bytes scanned by queries of the first reason.
@@ -198,6 +199,15 @@ impl QueryReasonCounts {
             let bytes = query.bytes_scanned().unwrap_or_default();
             self.scanned_for_free = self.scanned_for_free.saturating_add(bytes);
         }
+    }
+
+    /// Adds counts of other queries.
+    pub(super) fn merge(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count += more;
+        }
+        let bytes = other.scanned_for_free;
+        self.scanned_for_free = self.scanned_for_free.saturating_add(bytes);
     }
 
     fn reasons(&self) -> Vec<Reason> {

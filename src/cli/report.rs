@@ -9,6 +9,7 @@ use super::strictness::{exit_of_chains, nothing_to_read};
 use super::terminal::page;
 use super::time_args::{self, DefaultWindow};
 use crate::app::checks::evaluated;
+use crate::app::compared;
 use crate::app::failure::Failure;
 use crate::app::report as app;
 use crate::app::report_folder::WrittenReport;
@@ -39,9 +40,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     )?;
     let verifying = verifying(&args.verification)?;
     let folder = run_args.output.as_deref();
-    let run = app::prepare(&context, &check, verifying.as_ref(), folder)?;
     let spill = args.spill.options();
-    let audit = run.audit.checked(&spill.file(), &spill)?;
+    let run = app::prepare(&context, &check, verifying.as_ref(), folder, &spill)?;
+    let audit = compared::checked(&run.audit, &spill.file(), &spill)?;
     session::say_coverage(run_args, &run.audit, &audit)?;
     let nothing = nothing_to_read(run_args, &audit);
     let (Some(findings), Some(slice)) = (&audit.findings, &audit.slice) else {

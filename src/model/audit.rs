@@ -14,6 +14,7 @@ use super::text::Text;
 use super::topology::{KnownRoles, Topology, UnconfirmedHub};
 use super::trend::Trend;
 use super::window::TimeWindow;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The result of a run: findings and coverage.
@@ -80,7 +81,7 @@ pub fn is_named(account: &AccountId, coverage: &Coverage, chains: &[Chain]) -> b
 }
 
 /// What chains name that a result need not have.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedInChains {
     /// Accounts that they reached.
     pub consumers: BTreeSet<AccountId>,

@@ -56,6 +56,8 @@ impl ReadEvidence {
     Hash,
     strum::IntoStaticStr,
     strum::VariantArray,
+    serde::Serialize,
+    serde::Deserialize,
 )]
 #[strum(serialize_all = "kebab-case")]
 pub enum ReadEvents {

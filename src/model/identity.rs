@@ -5,6 +5,7 @@ use super::arn::ArnParts;
 use super::ids::{AccessKeyId, AccountId};
 use super::text::Text;
 use super::time::UtcSecond;
+use serde::{Deserialize, Serialize};
 use std::hash::{Hash, Hasher};
 
 /// The slim `userIdentity` of an event. Absent, null and empty members are all
@@ -166,7 +167,7 @@ pub fn is_quick_service(service: &str) -> bool {
 /// An IAM role as ARNs name it, without the IAM path, which some ARNs drop
 /// (docs/cloudtrail-facts.md#role-paths): compare roles by this, show the ARN as it was
 /// logged.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RoleName {
     /// The account the role is in.
     pub account_id: AccountId,

@@ -1,5 +1,6 @@
 //! Strings as the model keeps them: shared, and compact where they are ids.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ pub fn digest_id<'p>(letter: char, parts: impl IntoIterator<Item = &'p str>) -> 
 
 /// An id that is a UUID in nearly every event, kept in 16 bytes when it is one
 /// in the canonical spelling, and as it came when it is not.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum OpaqueId {
     /// A lower-case, hyphenated UUID.
     Uuid([u8; 16]),

@@ -145,7 +145,10 @@ const DAY_SECONDS: i64 = 86_400;
 
 /// A UTC day as a number, days since 1970-01-01: histories and sums are kept by it, which
 /// is many times as fast as by the calendar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
 pub struct UtcDay(i32);
 
 impl UtcDay {
@@ -244,6 +247,14 @@ impl fmt::Display for UtcSecond {
 impl serde::Serialize for UtcSecond {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for UtcSecond {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        let wrong = || serde::de::Error::custom("no moment in UTC");
+        Self::parse(&text).ok_or_else(wrong)
     }
 }
 

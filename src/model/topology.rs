@@ -8,6 +8,7 @@ use super::ids::{AccountId, DataSourceArn};
 use super::pattern;
 use super::road::Origin;
 use super::text::Text;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The declarations of the configuration: accounts, roles, data sources. Empty means: discover it
@@ -35,7 +36,7 @@ pub struct Topology {
 }
 
 /// Role A and Role B: declared, or found in the logs.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownRoles {
     /// Role A: what Quick assumes and then chains.
     pub run_as: BTreeSet<RoleName>,

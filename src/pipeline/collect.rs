@@ -7,10 +7,13 @@ use crate::decode::{Decoder, RecordOutcome};
 use crate::model::coverage::Coverage;
 use crate::model::event::Event;
 use crate::model::relevance::{RelevantSessions, SessionFingerprint};
+use crate::model::time::UtcDay;
+use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use crate::ports::LogSource;
-use crate::stitch;
+use crate::stitch::{self, SessionClues};
 use hashbrown::{HashMap, HashSet};
+use std::collections::BTreeMap;
 
 /// The content of one object.
 #[derive(Debug, Default)]
@@ -36,9 +39,44 @@ pub struct CollectedObjects {
     pub relevant: RelevantSessions,
 }
 
+/// What events of the last days say of sessions, by day: it may decide about what is read next.
+#[derive(Debug, Default)]
+pub struct RecentClues(BTreeMap<UtcDay, SessionClues>);
+
+impl RecentClues {
+    /// Adds events that matter in themselves; what is relevant by them is added to `known`.
+    pub fn add<'e>(
+        &mut self,
+        events: impl IntoIterator<Item = &'e Event>,
+        topology: &Topology,
+        known: &mut RelevantSessions,
+    ) {
+        let mut days: BTreeMap<UtcDay, Vec<&Event>> = BTreeMap::new();
+        for event in events {
+            days.entry(event.time.utc_day()).or_default().push(event);
+        }
+        for (day, events) in days {
+            let clues = self.0.entry(day).or_default();
+            clues.add(events.iter().copied(), topology, known);
+        }
+    }
+
+    /// Forgets days before one.
+    pub fn forget_before(&mut self, oldest: UtcDay) {
+        self.0 = self.0.split_off(&oldest);
+    }
+
+    /// The relevant sessions that follow, with the topology as it is now.
+    #[must_use]
+    pub fn decide(&self, known: RelevantSessions, topology: &Topology) -> RelevantSessions {
+        let said: Vec<&SessionClues> = self.0.values().collect();
+        stitch::decide_relevant(known, &said, topology)
+    }
+}
+
 /// Reads some objects of a source; others are read after them, and may be brought ahead.
-/// `recent` are events that were kept before and may
-/// belong together with those read now; `known` are the relevant sessions so far.
+/// `recent` are clues of events that were kept before and may
+/// belong together with those read now, which are added; `known` are the relevant sessions so far.
 ///
 /// The same objects with the same knowledge give the same result, whatever the
 /// threads: what was kept by a hint that came to nothing is passed over again.
@@ -51,7 +89,7 @@ pub fn collect(
     source: &dyn LogSource,
     objects: &[u32],
     next: &[u32],
-    recent: &[Event],
+    recent: &mut RecentClues,
     known: &RelevantSessions,
     watcher: &dyn Watcher,
 ) -> Result<CollectedObjects, PipelineError> {
@@ -64,10 +102,9 @@ pub fn collect(
         let shared = KnownInterest::new(plan, known.clone());
         let mut read = read_all(plan, source, objects, next, &shared, Some(watcher));
         let own = read.iter().flat_map(|object| &object.events);
-        let events: Vec<Event> = own.chain(recent).cloned().collect();
-        let relevant = stitch::relevant_from(known.clone(), &events, &plan.topology);
-        drop(events);
-
+        let mut known = known.clone();
+        recent.add(own, &plan.topology, &mut known);
+        let relevant = recent.decide(known, &plan.topology);
         let fingerprints = relevant.fingerprints();
         let came_late = |object: &ObjectRead| {
             object
@@ -101,13 +138,6 @@ pub fn collect(
             relevant,
         })
     })
-}
-
-/// The relevant sessions that follow from events that were kept before, with the topology as it
-/// is now.
-#[must_use]
-pub fn interest_in(plan: &Plan, events: &[Event], known: RelevantSessions) -> RelevantSessions {
-    stitch::relevant_from(known, events, &plan.topology)
 }
 
 impl ObjectRead {

@@ -2,6 +2,7 @@
 
 mod collect;
 mod crossings;
+mod day_records;
 mod evaluate;
 mod event_links;
 mod link_lists;
@@ -14,13 +15,16 @@ mod slices;
 mod spool;
 mod verify;
 
-pub use collect::{CollectedObjects, ObjectRead, collect, interest_in};
+pub use collect::{CollectedObjects, ObjectRead, RecentClues, collect};
+pub use day_records::{DayFacts, DayRecord, DayTallies, Earlier, RECORD_VERSION, RecordError};
 pub use money::Charging;
 pub use plan::{
-    Checks, DayStage, Exports, PipelineError, Plan, SlicePlan, SpillLimits, Unwatched, Watcher,
+    Checks, DayStage, Exports, PipelineError, Plan, RecordPlan, SlicePlan, SpillLimits, Unwatched,
+    Watcher,
 };
 pub use run::{
-    RawEvents, ReadRun, Recollection, raw_events, run, run_again, run_spilling, run_verifying,
+    AuditWithRecord, RawEvents, ReadRun, Recollection, raw_events, run, run_after, run_again,
+    run_spilling, run_verifying,
 };
 pub use slices::SlicedRun;
 pub use verify::{VerificationInputs, verify};

@@ -59,6 +59,11 @@ impl Charging {
         Self { queries }
     }
 
+    /// Comes after queries that were gathered before.
+    pub(super) fn after(queries: BilledQueries) -> Self {
+        Self { queries }
+    }
+
     /// Adds the queries of chains.
     pub fn add(&mut self, chains: &[Chain]) {
         self.queries.add(chains);

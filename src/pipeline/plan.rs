@@ -15,7 +15,7 @@ use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use crate::ports::SpillError;
 use crate::reads;
-use crate::rules::RuleSet;
+use crate::rules::{HistoryOptions, RuleSet};
 use crate::stitch;
 use jiff::civil::Date;
 use std::collections::BTreeSet;
@@ -42,6 +42,15 @@ pub struct Plan {
     pub checks: Option<Checks>,
     /// A part of the window that is to be told by itself, too.
     pub slice: Option<SlicePlan>,
+    /// The record that is made of the window, a UTC day, for later runs.
+    pub record: Option<RecordPlan>,
+}
+
+/// How the record of a day is made.
+#[derive(Debug, Clone)]
+pub struct RecordPlan {
+    /// What rules ask of days before their window.
+    pub options: HistoryOptions,
 }
 
 /// A part of a run's window that is to be told by itself.
@@ -75,10 +84,14 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// The time that the window is compared with; `None` if there is nothing before it.
+    /// The time that the window is compared with, from a midnight on; `None` if there is nothing
+    /// before it.
     pub(super) fn baseline(&self, plan: &Plan) -> Option<TimeWindow> {
         let to = Some(self.window.from?);
-        let from = plan.window.from;
+        let from = plan.window.from.map(|from| {
+            let first = from.utc_day() + i64::from(!from.is_midnight());
+            first.start()
+        });
         Some(TimeWindow { from, to })
     }
 }
@@ -120,6 +133,7 @@ impl Default for Plan {
             exports: Exports::default(),
             checks: None,
             slice: None,
+            record: None,
         }
     }
 }

@@ -1,14 +1,15 @@
 //! A run: the stages in their order.
 
+use super::day_records::{DayRecord, Earlier, RecordDraft};
 use super::evaluate::evaluate;
-use super::money::add_money;
+use super::money::{Charging, add_money};
 use super::plan::{Exports, PipelineError, Plan, SlicePlan, SpillLimits, Watcher, pool};
 use super::read::Spilled;
 use super::slices::{EventsByDay, SlicedRun};
 use super::spool::Spool;
 use super::verify::VerificationInputs;
 use super::{read, verify};
-use crate::attribute::AttributeError;
+use crate::attribute::{self, AttributeError};
 use crate::decode::{Candidate, Decoded, RecordOutcome};
 use crate::model::audit::{Audit, AuditSlice};
 use crate::model::coverage::Coverage;
@@ -16,9 +17,9 @@ use crate::model::event::{Event, EventOrigin};
 use crate::model::integrity::{Integrity, Verification};
 use crate::model::text::Text;
 use crate::ports::{KeptEvent, LogSource, Recalled, Remembered, SpillFile};
-use crate::reads;
+use crate::reads::{self, ReadsTally};
 use crate::rules;
-use crate::stitch;
+use crate::stitch::{self, WindowClues};
 use hashbrown::HashSet;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,7 +70,8 @@ pub fn run_spilling<'a>(
             Ok(ReadRun::Whole(Box::new(audit)))
         }
         Spilled::OnDisk(events, coverage) => {
-            let run = threads.install(|| SlicedRun::new(plan, *events, coverage, watcher))?;
+            let none = Earlier::default();
+            let run = threads.install(|| SlicedRun::new(plan, *events, coverage, none, watcher))?;
             Ok(ReadRun::Sliced(Box::new(run)))
         }
     }
@@ -102,6 +104,20 @@ pub fn run_verifying(
 ///
 /// As for [`run`].
 pub fn run_again(plan: &Plan, remembered: Remembered) -> Result<Audit, PipelineError> {
+    let (audit, _) = run_after(plan, remembered, Earlier::default())?;
+    Ok(audit)
+}
+
+/// The same, after days of which there are records.
+///
+/// # Errors
+///
+/// As for [`run`].
+pub fn run_after(
+    plan: &Plan,
+    remembered: Remembered,
+    earlier: Earlier,
+) -> Result<AuditWithRecord, PipelineError> {
     let Remembered {
         events,
         session_events,
@@ -124,7 +140,12 @@ pub fn run_again(plan: &Plan, remembered: Remembered) -> Result<Audit, PipelineE
     };
     let (events, coverage) = read::reconcile(whole, &relevant, &listing);
     let key = |object: u32| keys.get(&object).cloned().unwrap_or_else(|| "".into());
-    finish(plan, &key, events, coverage, None)
+    let read = ReadEvents {
+        events,
+        coverage,
+        verified: None,
+    };
+    finish_after(plan, &key, read, earlier)
 }
 
 /// Events that an earlier run kept, more than fit in memory, on their way to a file.
@@ -167,6 +188,7 @@ impl<'a> Recollection<'a> {
     pub fn sliced(
         mut self,
         recalled: Recalled,
+        earlier: Earlier,
         watcher: &dyn Watcher,
     ) -> Result<SlicedRun<'a>, PipelineError> {
         self.spool.add_kept(std::mem::take(&mut self.held));
@@ -180,7 +202,7 @@ impl<'a> Recollection<'a> {
         pool(self.plan)?.install(|| {
             let none = HashSet::new();
             let events = EventsByDay::new(self.spool, relevant, none, &mut coverage)?;
-            SlicedRun::new(self.plan, events, coverage, watcher)
+            SlicedRun::new(self.plan, events, coverage, earlier, watcher)
         })
     }
 }
@@ -200,9 +222,36 @@ fn finish(
     plan: &Plan,
     key: &dyn Fn(u32) -> Text,
     events: Vec<Event>,
-    mut coverage: Coverage,
+    coverage: Coverage,
     verified: Option<VerifiedObjects>,
 ) -> Result<Audit, PipelineError> {
+    let read = ReadEvents {
+        events,
+        coverage,
+        verified,
+    };
+    let (audit, _) = finish_after(plan, key, read, Earlier::default())?;
+    Ok(audit)
+}
+
+/// What was read of a window.
+struct ReadEvents {
+    events: Vec<Event>,
+    coverage: Coverage,
+    verified: Option<VerifiedObjects>,
+}
+
+fn finish_after(
+    plan: &Plan,
+    key: &dyn Fn(u32) -> Text,
+    read: ReadEvents,
+    earlier: Earlier,
+) -> Result<AuditWithRecord, PipelineError> {
+    let ReadEvents {
+        events,
+        mut coverage,
+        verified,
+    } = read;
     let (verification, integrity) = verified.unzip();
     let integrity = integrity.unwrap_or_default();
     PipelineError::check(&coverage)?;
@@ -212,27 +261,48 @@ fn finish(
     coverage.duplicates = deduped.duplicates;
     coverage.conflicts = deduped.conflicts;
     coverage.replaced = deduped.replaced;
-    let events = deduped.events;
-    let facts = stitch::WindowFacts::of(&events, &plan.topology);
+    let DayRecord { facts, tallies } = earlier.record;
+    let mut draft = RecordDraft::of(plan);
+    let clues = WindowClues::of(&deduped.events, &plan.topology);
+    if let Some(draft) = &mut draft {
+        draft.set_clues(&clues);
+        draft.add_events(deduped.events.iter());
+    }
+    let events = with_earlier(deduped.events, facts.events_before(&plan.window));
+    let facts = facts.clues_after(clues).facts(&plan.topology);
     let (chains, roles) = stitch::stitch(&events, &facts, &context);
     let mut audit = Audit {
-        window: plan.window,
+        window: earlier.span.unwrap_or(plan.window),
         objects: keys_of(key, &events),
         coverage,
         chains,
-        roles,
+        named: tallies.history.named().clone(),
         events,
         verification,
         ..Audit::default()
     };
-    let bill = plan.exports.bill.as_ref();
-    let money = add_money(&mut audit.chains, &plan.exports, bill)?;
-    add_reads(&mut audit, plan);
-    audit.statistics = money.statistics;
-    audit.attribution = money.attribution;
-    audit.bill = money.bill;
+    let statistics = plan.exports.statistics.as_ref();
+    audit.statistics = statistics
+        .map(|known| attribute::join_statistics(&mut audit.chains, known, &plan.exports.pricing));
+    if plan.exports.bill.is_some() {
+        let mut charging = Charging::after(tallies.queries);
+        charging.add(&audit.chains);
+        charging.finish(&mut audit, plan)?;
+    }
+    reads::attach(&mut audit.chains, &audit.events, plan.exports.of_reads());
+    let mut of_reads = ReadsTally::default();
+    of_reads.add_chains(&audit.chains);
+    of_reads.add_events(&audit.events, &audit.chains, plan.window);
+    let record = draft.map(|mut draft| {
+        draft.add_chains(&audit.chains, &audit.events, &roles);
+        draft.finish(of_reads.clone(), roles.clone())
+    });
+    of_reads.merge(tallies.reads);
+    audit.coverage.reads_not_logged = of_reads.not_logged(plan.owners());
+    audit.roles = tallies.roles;
+    audit.roles.add(roles);
     if let Some(checks) = &plan.checks {
-        let mut history = rules::History::default();
+        let mut history = tallies.history;
         if let Some(baseline) = checks.baseline(plan) {
             let input = rules::HistoryInput {
                 baseline,
@@ -259,14 +329,19 @@ fn finish(
             &context,
         )?);
     }
-    Ok(audit)
+    Ok((audit, record))
 }
 
-/// Adds what queries read, and the accounts whose reads are not fully logged.
-fn add_reads(audit: &mut Audit, plan: &Plan) {
-    reads::attach(&mut audit.chains, &audit.events, plan.exports.of_reads());
-    let (chains, events) = (&audit.chains, &audit.events);
-    audit.coverage.reads_not_logged = reads::not_logged(chains, events, plan.window, plan.owners());
+/// A result, and the record of its day, if the plan asks for that.
+pub type AuditWithRecord = (Audit, Option<DayRecord>);
+
+/// Events with those of earlier days, in their order.
+fn with_earlier(mut events: Vec<Event>, earlier: Vec<Event>) -> Vec<Event> {
+    if earlier.is_empty() {
+        return events;
+    }
+    events.extend(earlier);
+    stitch::in_order(events)
 }
 
 /// A part of the window by itself, from the events of the whole.

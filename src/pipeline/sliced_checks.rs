@@ -1,11 +1,13 @@
 //! Rules and the bill of a run that is stitched a day at a time. What is compared with is added up, and
 //! only what is evaluated is held.
 
+use super::day_records::RecordDraft;
 use super::evaluate::evaluate;
 use super::money::Charging;
 use super::plan::{Checks, PipelineError, Plan, SlicePlan, Watcher};
+use super::run::AuditWithRecord;
 use super::slices::{DaySlice, DayStitching, SlicedRun};
-use crate::attribute::StatisticsTally;
+use crate::attribute::{BilledQueries, StatisticsTally};
 use crate::model::audit::{Audit, AuditSlice};
 use crate::model::chain::Chain;
 use crate::model::event::{Event, EventOrigin};
@@ -17,40 +19,42 @@ use hashbrown::HashMap;
 use std::mem;
 
 impl SlicedRun<'_> {
-    /// Stitches, splits the bill, and asks the rules. The result has the chains of the evaluated window
-    /// alone, and the events that these and rules look at.
+    /// Stitches, splits the bill, asks the rules and makes the record of the day, as far as the plan asks
+    /// for these. The result has the chains of the evaluated window alone, and the events that these and
+    /// rules look at.
     ///
     /// # Errors
     ///
     /// When what was written cannot be read again, or the bill cannot be split.
-    pub fn checked(self, checks: &Checks, watcher: &dyn Watcher) -> Result<Audit, PipelineError> {
+    pub fn checked(mut self, watcher: &dyn Watcher) -> Result<AuditWithRecord, PipelineError> {
         let plan = self.plan();
-        let mut days = CheckedDays::of(plan, checks);
-        let mut audit = self.each_day(watcher, &mut |slice, stitching| {
+        let earlier = mem::take(&mut self.earlier);
+        let mut days = CheckedDays::of(plan, earlier.history, earlier.queries);
+        days.hold_earlier(&self.earlier_events);
+        if let Some(draft) = &mut days.draft {
+            draft.set_clues(&self.clues);
+        }
+        let told = self.each_day(watcher, &mut |slice, stitching| {
             days.add(slice, stitching);
             Ok(())
         })?;
-        let of_window = days.window.take();
-        let positions = days.held.put_in_order();
-        move_events(&mut days.chains, &positions);
-        audit.chains = days.chains;
-        audit.events = days.held.events;
-        audit.named = days.history.named().clone();
-        days.charging.finish(&mut audit, plan)?;
-        let (findings, trends) = evaluate(&audit, checks, plan, &[], &days.history);
-        audit.findings = Some(findings);
-        audit.trends = trends;
-        if let Some(of_window) = of_window {
-            audit.slice = Some(of_window.finish(plan, &positions)?);
-        }
-        Ok(audit)
+        let mut audit = told.audit;
+        let draft = days.draft.take();
+        let record = draft.map(|draft| draft.finish(told.reads.clone(), told.roles.clone()));
+        let mut reads = told.reads;
+        reads.merge(earlier.reads);
+        audit.coverage.reads_not_logged = reads.not_logged(plan.owners());
+        audit.roles = earlier.roles;
+        audit.roles.add(told.roles);
+        days.finish(&mut audit, plan)?;
+        Ok((audit, record))
     }
 }
 
 /// What is known, while days are gone through.
 struct CheckedDays<'a> {
     window: Option<WindowChains<'a>>,
-    evaluated: TimeWindow,
+    checks: Option<&'a Checks>,
     baseline: Option<TimeWindow>,
     options: HistoryOptions,
     history: History,
@@ -58,10 +62,12 @@ struct CheckedDays<'a> {
     is_billed: bool,
     held: HeldEvents,
     chains: Vec<Chain>,
+    draft: Option<RecordDraft>,
 }
 
 impl<'a> CheckedDays<'a> {
-    fn of(plan: &'a Plan, checks: &Checks) -> Self {
+    fn of(plan: &'a Plan, history: History, queries: BilledQueries) -> Self {
+        let checks = plan.checks.as_ref();
         Self {
             window: plan.slice.as_ref().map(|wanted| WindowChains {
                 wanted,
@@ -69,18 +75,32 @@ impl<'a> CheckedDays<'a> {
                 charging: Charging::default(),
                 statistics: plan.exports.statistics.as_ref().map(StatisticsTally::of),
             }),
-            evaluated: checks.window,
-            baseline: checks.baseline(plan),
-            options: rules::history_options(&checks.rules),
-            history: History::default(),
-            charging: Charging::default(),
+            checks,
+            baseline: checks.and_then(|checks| checks.baseline(plan)),
+            options: checks
+                .map(|checks| rules::history_options(&checks.rules))
+                .unwrap_or_default(),
+            history,
+            charging: Charging::after(queries),
             is_billed: plan.exports.bill.is_some(),
             held: HeldEvents::default(),
             chains: Vec::new(),
+            draft: RecordDraft::of(plan),
+        }
+    }
+
+    /// Holds what rules look at of days before the run's window.
+    fn hold_earlier(&mut self, events: &[Event]) {
+        for event in events.iter().filter(|event| rules::is_change(event)) {
+            self.held.position(event);
         }
     }
 
     fn add(&mut self, mut slice: DaySlice, stitching: &DayStitching<'_>) {
+        if let Some(draft) = &mut self.draft {
+            draft.add_events(slice.own_events());
+            draft.add_chains(&slice.chains, &slice.events, &slice.roles);
+        }
         if let Some(baseline) = self.baseline {
             let input = HistoryInput {
                 baseline,
@@ -90,21 +110,42 @@ impl<'a> CheckedDays<'a> {
             };
             self.history.add(&input, &self.options);
         }
-        self.history.add_events(slice.own_events());
         if self.is_billed {
             self.charging.add(&slice.chains);
-        }
-        let of_rules = slice.own_events();
-        for event in of_rules.filter(|event| rules::is_of_rules(event, &self.evaluated)) {
-            self.held.position(event);
         }
         if let Some(of_window) = &mut self.window {
             of_window.add(&slice, stitching, &mut self.held);
         }
+        let Some(evaluated) = self.checks.map(|checks| checks.window) else {
+            return;
+        };
+        self.history.add_events(slice.own_events());
+        let of_rules = slice.own_events();
+        for event in of_rules.filter(|event| rules::is_of_rules(event, &evaluated)) {
+            self.held.position(event);
+        }
         let mut chains = mem::take(&mut slice.chains);
-        chains.retain(|chain| is_evaluated(chain, &slice.events, &self.evaluated));
+        chains.retain(|chain| is_evaluated(chain, &slice.events, &evaluated));
         self.held.hold(&mut chains, &slice.events);
         self.chains.extend(chains);
+    }
+
+    fn finish(mut self, audit: &mut Audit, plan: &Plan) -> Result<(), PipelineError> {
+        let positions = self.held.put_in_order();
+        move_events(&mut self.chains, &positions);
+        audit.chains = self.chains;
+        audit.events = self.held.events;
+        audit.named = self.history.named().clone();
+        self.charging.finish(audit, plan)?;
+        if let Some(checks) = self.checks {
+            let (findings, trends) = evaluate(audit, checks, plan, &[], &self.history);
+            audit.findings = Some(findings);
+            audit.trends = trends;
+        }
+        if let Some(of_window) = self.window {
+            audit.slice = Some(of_window.finish(plan, &positions)?);
+        }
+        Ok(())
     }
 }
 

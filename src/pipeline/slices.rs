@@ -9,6 +9,7 @@
 //! stitched.
 
 use super::crossings::{Crossings, DayCrossings, of_day};
+use super::day_records::{DayRecord, DayTallies, Earlier};
 use super::event_links::{EventLinks, Side};
 use super::link_lists::LinkLists;
 use super::plan::{DayStage, PipelineError, Plan, Watcher};
@@ -440,7 +441,12 @@ pub struct SlicedRun<'a> {
     plan: &'a Plan,
     audit: Audit,
     events: EventsByDay<'a>,
+    /// What events of the run say of its window.
+    pub(super) clues: WindowClues,
     facts: WindowFacts,
+    pub(super) earlier: DayTallies,
+    /// Events of earlier days.
+    pub(super) earlier_events: Vec<Event>,
     /// What each day needs of others.
     of_other_days: BTreeMap<UtcDay, Vec<SpilledSpan>>,
     of_every_day: Vec<(UtcDay, Event)>,
@@ -452,6 +458,7 @@ impl<'a> SlicedRun<'a> {
         plan: &'a Plan,
         events: EventsByDay<'a>,
         mut coverage: Coverage,
+        earlier: Earlier,
         watcher: &dyn Watcher,
     ) -> Result<Self, PipelineError> {
         let mut prepared = events.prepare(&mut coverage, watcher)?;
@@ -468,15 +475,24 @@ impl<'a> SlicedRun<'a> {
             let clues = &mut prepared.clues;
             clues.find_roles(&calls, &plan.topology, &is_own);
         }
+        let DayRecord { facts, tallies } = earlier.record;
+        let earlier_events = facts.events_before(&plan.window);
+        let of_earlier = earlier_events.iter();
+        let of_earlier = of_earlier.map(|event| (UtcDay::MIN, event.clone()));
+        prepared.of_every_day.extend(of_earlier);
+        let clues = prepared.clues;
         Ok(Self {
             plan,
             audit: Audit {
-                window: plan.window,
+                window: earlier.span.unwrap_or(plan.window),
                 coverage,
                 ..Audit::default()
             },
             events,
-            facts: prepared.clues.facts(&plan.topology),
+            facts: facts.clues_after(clues.clone()).facts(&plan.topology),
+            clues,
+            earlier: tallies,
+            earlier_events,
             of_other_days,
             of_every_day: prepared.of_every_day,
         })
@@ -504,19 +520,22 @@ impl<'a> SlicedRun<'a> {
         take: &mut dyn FnMut(Vec<Chain>) -> io::Result<()>,
     ) -> Result<Audit, PipelineError> {
         let mut named = NamedInChains::default();
-        let audit = self.each_day(watcher, &mut |slice, _| {
+        let told = self.each_day(watcher, &mut |slice, _| {
             named.add(&slice.chains);
             take(slice.chains).map_err(PipelineError::Output)
         })?;
+        let mut audit = told.audit;
+        audit.coverage.reads_not_logged = told.reads.not_logged(self.plan.owners());
+        audit.roles = told.roles;
         Ok(Audit { named, ..audit })
     }
 
     /// Stitches a day after the other, and hands each out with how to stitch it for another window.
     pub(super) fn each_day(
-        mut self,
+        &self,
         watcher: &dyn Watcher,
         take: &mut TakeSlice<'_>,
-    ) -> Result<Audit, PipelineError> {
+    ) -> Result<ToldDays, PipelineError> {
         let accounts_seen = self.audit.coverage.accounts_seen();
         let statistics = self.plan.exports.statistics.as_ref();
         let mut told = SliceTotals {
@@ -535,11 +554,14 @@ impl<'a> SlicedRun<'a> {
             let slice = self.slice(day, &stitching, &mut told)?;
             take(slice, &stitching)?;
         }
-        let owners = self.plan.owners();
-        self.audit.coverage.reads_not_logged = told.reads.not_logged(owners);
-        self.audit.roles = told.roles;
-        self.audit.statistics = told.statistics.map(StatisticsTally::coverage);
-        Ok(self.audit)
+        Ok(ToldDays {
+            audit: Audit {
+                statistics: told.statistics.map(StatisticsTally::coverage),
+                ..self.audit.clone()
+            },
+            reads: told.reads,
+            roles: told.roles,
+        })
     }
 
     /// The chains of a day, with its events.
@@ -576,6 +598,14 @@ impl<'a> SlicedRun<'a> {
         slice.roles = roles;
         Ok(slice)
     }
+}
+
+/// What days told together.
+pub(super) struct ToldDays {
+    /// The coverage, and that of statistics.
+    pub(super) audit: Audit,
+    pub(super) reads: ReadsTally,
+    pub(super) roles: KnownRoles,
 }
 
 /// Takes a day, and how to stitch it for another window.

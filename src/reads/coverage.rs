@@ -8,6 +8,7 @@ use crate::model::event::{Detail, Event};
 use crate::model::ids::{AccountId, QueryExecutionId};
 use crate::model::window::TimeWindow;
 use hashbrown::HashSet;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Returns the consumers of queries, the producers of what they read and further owners of tables
@@ -27,7 +28,7 @@ pub fn not_logged<'a>(
 
 /// The accounts of queries, and of events that tell what queries read, gathered from some chains and
 /// events at a time.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ReadsTally {
     consumers: BTreeSet<AccountId>,
     producers: BTreeSet<AccountId>,
@@ -64,6 +65,15 @@ impl ReadsTally {
                 let accounts = self.logged.entry(kind).or_default();
                 add(accounts, event.recipient_account_id.as_ref());
             }
+        }
+    }
+
+    /// Adds what is known of others.
+    pub fn merge(&mut self, other: Self) {
+        self.consumers.extend(other.consumers);
+        self.producers.extend(other.producers);
+        for (kind, accounts) in other.logged {
+            self.logged.entry(kind).or_default().extend(accounts);
         }
     }
 

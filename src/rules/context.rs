@@ -508,7 +508,8 @@ fn changes<'a>(input: &RuleInput<'a>) -> Vec<(&'a Event, Value)> {
 }
 
 /// Returns true for successful changes.
-fn is_change(event: &Event) -> bool {
+#[must_use]
+pub fn is_change(event: &Event) -> bool {
     let is_change = match &event.detail {
         Detail::Change(_) => true,
         // It needs no parameters to delete the policy of the whole catalog.

@@ -74,7 +74,7 @@ mod unexpected_source_account;
 mod unread;
 mod unusual_read_volume;
 
-pub use context::{RuleContext, RuleInput, is_of_rules};
+pub use context::{RuleContext, RuleInput, is_change, is_of_rules};
 pub use history::{History, HistoryInput, HistoryOptions, QuickAgents};
 pub use lifecycle::{StatusInputs, reconcile};
 pub use registry::{RULES, RuleSet, check, find, history_options, pages, trends};

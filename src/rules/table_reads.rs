@@ -5,6 +5,7 @@ use crate::model::data_read::{DataRead, ReadEvidence};
 use crate::model::ids::AccountId;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
+use serde::{Deserialize, Serialize};
 
 /// A read, with who read.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +74,7 @@ pub(super) fn reads_of(chain: &Chain) -> impl Iterator<Item = TableRead<'_>> {
 }
 
 /// Who reads, the broadest first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum TableReader {
     Consumer,
     Dashboard(Text),

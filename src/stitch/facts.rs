@@ -4,6 +4,7 @@ use super::quick_user::{QuickArns, user_of};
 use super::roles::{RoleClues, Roles};
 use crate::model::event::{Detail, Event};
 use crate::model::topology::Topology;
+use serde::{Deserialize, Serialize};
 
 /// What has to be known of all events of a window before some of them can be stitched by
 /// themselves.
@@ -21,15 +22,12 @@ impl WindowFacts {
     /// Gathers them from events in their order, each once.
     #[must_use]
     pub fn of(events: &[Event], topology: &Topology) -> Self {
-        let mut clues = WindowClues::default();
-        clues.add(events);
-        clues.find_roles(events, topology, &|_| true);
-        clues.facts(topology)
+        WindowClues::of(events, topology).facts(topology)
     }
 }
 
 /// What events say of a window, gathered from some of them at a time.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct WindowClues {
     roles: RoleClues,
     quick_arns: QuickArns,
@@ -37,6 +35,15 @@ pub struct WindowClues {
 }
 
 impl WindowClues {
+    /// Gathers them from events in their order, each once.
+    #[must_use]
+    pub fn of(events: &[Event], topology: &Topology) -> Self {
+        let mut clues = Self::default();
+        clues.add(events);
+        clues.find_roles(events, topology, &|_| true);
+        clues
+    }
+
     /// Adds what some events say of themselves. All have to be added before any role is found.
     pub fn add(&mut self, events: &[Event]) {
         self.roles.add(events);
@@ -59,6 +66,13 @@ impl WindowClues {
         is_own: &dyn Fn(&Event) -> bool,
     ) {
         self.roles.find_run_as(events, topology, is_own);
+    }
+
+    /// Adds what is known of other events.
+    pub fn merge(&mut self, other: Self) {
+        self.roles.merge(other.roles);
+        self.quick_arns.merge(other.quick_arns);
+        self.has_quick_queries |= other.has_quick_queries;
     }
 
     /// Returns true if roles are found by this event.

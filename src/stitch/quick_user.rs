@@ -14,7 +14,8 @@ use crate::model::road::canonical_quick_user;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use hashbrown::HashMap;
-use std::collections::BTreeSet;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest distance between a `QueryDatabase` event and its query, in seconds.
 pub(super) const NEARBY_SECONDS: i64 = 15;
@@ -68,20 +69,31 @@ impl<'a> QuickUserEvents<'a> {
 }
 
 /// ARNs of dashboards, analyses and data sets by their bare ids, which some events have instead.
-#[derive(Debug, Default)]
-pub(super) struct QuickArns(HashMap<Text, Option<Text>>);
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct QuickArns(BTreeMap<Text, Option<Text>>);
 
 impl QuickArns {
     pub(super) fn add(&mut self, told: Option<&Text>) {
         if let Some(arn) = told.filter(|told| told.contains(':')) {
-            match self.0.get_mut(bare_id(arn)) {
-                None => {
-                    self.0.insert(bare_id(arn).into(), Some(arn.clone()));
-                }
-                // One id in two accounts or Regions stands for neither.
-                Some(known) if known.as_ref() != Some(arn) => *known = None,
-                Some(_) => {}
+            self.add_arn(bare_id(arn), Some(arn));
+        }
+    }
+
+    fn add_arn(&mut self, id: &str, arn: Option<&Text>) {
+        match self.0.get_mut(id) {
+            None => {
+                self.0.insert(id.into(), arn.cloned());
             }
+            // One id in two accounts or Regions stands for neither.
+            Some(known) if known.as_ref() != arn => *known = None,
+            Some(_) => {}
+        }
+    }
+
+    /// Adds ARNs that are known from elsewhere.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (id, arn) in &other.0 {
+            self.add_arn(id, arn.as_ref());
         }
     }
 

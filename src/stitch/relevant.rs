@@ -77,6 +77,12 @@ pub fn relevant_from(
 #[derive(Debug, Default)]
 pub struct RelevanceClues {
     relevant: RelevantSessions,
+    said: SessionClues,
+}
+
+/// What some events say of sessions.
+#[derive(Debug, Default)]
+pub struct SessionClues {
     role_ids: RoleIds,
     /// Roles that matter, of AssumeRole calls that did not say the role id.
     named: HashSet<RoleName>,
@@ -118,7 +124,26 @@ impl RelevanceClues {
         events: impl IntoIterator<Item = &'e Event> + Clone,
         topology: &Topology,
     ) {
-        add_relevant(events.clone(), topology, &mut self.relevant);
+        self.said.add(events, topology, &mut self.relevant);
+    }
+
+    /// Decides which sessions are relevant.
+    #[must_use]
+    pub fn decide(self, topology: &Topology) -> RelevantSessions {
+        decide_relevant(self.relevant, &[&self.said], topology)
+    }
+}
+
+impl SessionClues {
+    /// Adds what some events say; what is relevant by themselves is added to `relevant`. What is decided
+    /// already is forgotten.
+    pub fn add<'e>(
+        &mut self,
+        events: impl IntoIterator<Item = &'e Event> + Clone,
+        topology: &Topology,
+        relevant: &mut RelevantSessions,
+    ) {
+        add_relevant(events.clone(), topology, relevant);
         self.role_ids.add(events.clone());
         for event in events {
             if let Detail::CredentialIssuance(issue) = &event.detail {
@@ -133,7 +158,12 @@ impl RelevanceClues {
                 self.workloads.extend(identity.assumed_role_id().cloned());
             }
         }
-        self.forget_decided();
+        forget_decided(relevant);
+        // Nothing more follows from sessions whose roles are relevant.
+        self.callers.retain(|_, callers| {
+            callers.retain(|id| is_open(relevant, id));
+            !callers.is_empty()
+        });
     }
 
     fn add_issue(&mut self, event: &Event, issue: &CredentialIssuance, topology: &Topology) {
@@ -194,40 +224,73 @@ impl RelevanceClues {
             _ => {}
         }
     }
+}
 
-    /// Forgets sessions whose roles are relevant: nothing more follows from them.
-    fn forget_decided(&mut self) {
-        let roles = &self.relevant.roles;
-        let is_open = |id: &Text| split_id(id).is_none_or(|(role, _)| !roles.contains(role));
-        self.relevant.sessions.retain(is_open);
-        self.callers.retain(|_, callers| {
-            callers.retain(is_open);
-            !callers.is_empty()
-        });
+/// Returns true for a session whose role does not decide about it.
+fn is_open(relevant: &RelevantSessions, id: &Text) -> bool {
+    split_id(id).is_none_or(|(role, _)| !relevant.roles.contains(role))
+}
+
+/// Forgets sessions whose roles are relevant.
+fn forget_decided(relevant: &mut RelevantSessions) {
+    let mut sessions = std::mem::take(&mut relevant.sessions);
+    sessions.retain(|id| is_open(relevant, id));
+    relevant.sessions = sessions;
+}
+
+/// Decides which sessions are relevant, from what is known to be and what events say, in parts.
+#[must_use]
+pub fn decide_relevant(
+    known: RelevantSessions,
+    said: &[&SessionClues],
+    topology: &Topology,
+) -> RelevantSessions {
+    let mut deciding = Deciding {
+        relevant: known,
+        said,
+    };
+    deciding.add_roles_by_name(topology);
+    deciding.add_assumed_from_run_as();
+    deciding.add_ancestors();
+    deciding.add_siblings();
+    let invoked = said.iter().flat_map(|part| &part.invoked);
+    for function in invoked {
+        let sessions = said
+            .iter()
+            .filter_map(|part| part.of_functions.get(function));
+        let sessions = sessions.flatten().cloned();
+        deciding.relevant.sessions.extend(sessions);
+    }
+    forget_decided(&mut deciding.relevant);
+    deciding.relevant
+}
+
+/// A decision about sessions.
+struct Deciding<'a> {
+    relevant: RelevantSessions,
+    said: &'a [&'a SessionClues],
+}
+
+impl<'a> Deciding<'a> {
+    /// The ids of a role.
+    fn ids_of(&self, role: &RoleName) -> Vec<&'a Text> {
+        let said = self.said.iter();
+        said.flat_map(|part| part.role_ids.of(role)).collect()
     }
 
-    /// Decides which sessions are relevant.
-    #[must_use]
-    pub fn decide(mut self, topology: &Topology) -> RelevantSessions {
-        self.add_roles_by_name(topology);
-        self.add_assumed_from_run_as();
-        self.add_ancestors();
-        self.add_siblings();
-        for function in &self.invoked {
-            let sessions = self.of_functions.get(function);
-            let sessions = sessions.into_iter().flatten().cloned();
-            self.relevant.sessions.extend(sessions);
-        }
-        self.forget_decided();
-        self.relevant
+    /// The sessions that sessions were assumed from.
+    fn callers(&self) -> impl Iterator<Item = (&'a Text, &'a HashSet<Text>)> + use<'a> {
+        self.said.iter().flat_map(|part| &part.callers)
     }
 
     /// Declared roles, and roles of hops that did not say their role id.
     fn add_roles_by_name(&mut self, topology: &Topology) {
         let declared = topology.consumers.iter().flat_map(|one| &one.roles);
         let declared = declared.chain(&topology.run_as_roles);
-        for role in declared.chain(&self.named) {
-            self.relevant.roles.extend(self.role_ids.of(role).cloned());
+        let named = self.said.iter().flat_map(|part| &part.named);
+        for role in declared.chain(named) {
+            let ids = self.ids_of(role);
+            self.relevant.roles.extend(ids.into_iter().cloned());
         }
     }
 
@@ -236,10 +299,11 @@ impl RelevanceClues {
     fn add_assumed_from_run_as(&mut self) {
         for _ in 0..EARLIER_SESSIONS_MAX {
             let relevant = &self.relevant.roles;
-            let from_relevant = self.assumed.iter().filter(|(id, _)| relevant.contains(*id));
+            let assumed = self.said.iter().flat_map(|part| &part.assumed);
+            let from_relevant = assumed.filter(|(id, _)| relevant.contains(*id));
             let asked = from_relevant.flat_map(|(_, asked)| asked);
             let ids = asked.flat_map(|asked| {
-                let named = asked.name.iter().flat_map(|role| self.role_ids.of(role));
+                let named = asked.name.iter().flat_map(|role| self.ids_of(role));
                 named.chain(&asked.id)
             });
             let found: Vec<Text> = ids.filter(|id| !relevant.contains(*id)).cloned().collect();
@@ -252,17 +316,20 @@ impl RelevanceClues {
 
     /// The sessions that relevant sessions were assumed from.
     fn add_ancestors(&mut self) {
-        let Self {
-            relevant, callers, ..
-        } = self;
-        let all = callers.keys().filter(|issued| relevant.holds(issued));
-        let mut open: Vec<Text> = all.cloned().collect();
+        let said = self.said;
+        let relevant = &mut self.relevant;
+        let all = said.iter().flat_map(|part| part.callers.keys());
+        let mut open: Vec<Text> = all
+            .filter(|issued| relevant.holds(issued))
+            .cloned()
+            .collect();
         let mut done: HashSet<Text> = HashSet::new();
         while let Some(issued) = open.pop() {
             if !done.insert(issued.clone()) {
                 continue;
             }
-            for caller in callers.get(&issued).into_iter().flatten() {
+            let callers = said.iter().filter_map(|part| part.callers.get(&issued));
+            for caller in callers.flatten() {
                 if relevant.sessions.insert(caller.clone()) {
                     open.push(caller.clone());
                 }
@@ -272,9 +339,13 @@ impl RelevanceClues {
 
     /// Sessions that a workload assumed next to relevant ones: what else the same origin did.
     fn add_siblings(&mut self) {
+        let is_workload = |caller: &Text| {
+            let mut said = self.said.iter();
+            said.any(|part| part.workloads.contains(caller))
+        };
         let is_of_relevant_workload =
-            |caller: &Text| self.workloads.contains(caller) && self.relevant.holds(caller);
-        let siblings = self.callers.iter();
+            |caller: &Text| is_workload(caller) && self.relevant.holds(caller);
+        let siblings = self.callers();
         let siblings = siblings.filter(|(_, callers)| callers.iter().any(is_of_relevant_workload));
         let siblings: Vec<Text> = siblings.map(|(issued, _)| issued.clone()).collect();
         self.relevant.sessions.extend(siblings);

@@ -4,14 +4,16 @@ use crate::model::event::{Detail, Event};
 use crate::model::identity::{Identity, RoleName};
 use crate::model::text::Text;
 use hashbrown::{HashMap, HashSet};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Role ids by role, gathered from some events at a time.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct RoleIds {
     ids: BTreeMap<RoleName, BTreeSet<Text>>,
     /// Pairs of an ARN and a role id that were read: a few roles have all the sessions.
+    #[serde(skip)]
     pairs: HashMap<Text, HashSet<Text>>,
 }
 
@@ -28,6 +30,13 @@ impl RoleIds {
                 let arn = identity.role_arn().map(|arn| &**arn);
                 self.pair(arn, identity.assumed_role_id());
             }
+        }
+    }
+
+    /// Adds what other events say.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (role, ids) in other.ids {
+            self.ids.entry(role).or_default().extend(ids);
         }
     }
 

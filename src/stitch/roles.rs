@@ -14,6 +14,7 @@ use crate::model::text::Text;
 use crate::model::time::{CLOCK_SKEW_SECONDS, SESSION_SECONDS_MAX, UtcSecond};
 use crate::model::topology::Topology;
 use hashbrown::{HashMap, HashSet};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Role A and Role B, declared or found.
@@ -31,16 +32,16 @@ pub(super) fn is_quick(identity: &Identity) -> bool {
 }
 
 /// What calls that ask for roles say of Role A and Role B, gathered from some events at a time.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct RoleClues {
     ids: RoleIds,
     /// Who asked for which role: a few ask again and again.
-    asked: HashSet<RoleAsked>,
+    asked: BTreeSet<RoleAsked>,
     run_as: BTreeSet<RoleName>,
 }
 
 /// A role that was asked for, and by whom.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct RoleAsked {
     role_arn: RoleArn,
     is_for_data_source: bool,
@@ -67,6 +68,13 @@ impl RoleClues {
                 caller_arn: caller.role_arn().cloned(),
             });
         }
+    }
+
+    /// Adds what other calls say.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.ids.merge(other.ids);
+        self.asked.extend(other.asked);
+        self.run_as.extend(other.run_as);
     }
 
     /// Finds roles that Quick assumed, and whose sessions asked for another role. `events` have all

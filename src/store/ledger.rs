@@ -129,13 +129,14 @@ impl Ledger {
         kind: &str,
         days: (UtcDay, UtcDay),
     ) -> Result<Vec<LiveSegment>, StoreError> {
-        let sql = "SELECT day, name, digest FROM segments
+        let sql = "SELECT day, name, digest, rows FROM segments
                    WHERE kind = ?1 AND day BETWEEN ?2 AND ?3 ORDER BY day, name";
         self.rows(sql, &[&kind, &days.0, &days.1], |row| {
             Ok(LiveSegment {
                 day: row.get(0)?,
                 name: row.get(1)?,
                 digest: row.get(2)?,
+                rows: row.get::<_, i64>(3)?.try_into().unwrap_or_default(),
             })
         })
     }
@@ -175,6 +176,7 @@ pub(super) struct LiveSegment {
     pub(super) name: String,
     /// The SHA-256 of its bytes, in hex; `None` in what an earlier version wrote.
     pub(super) digest: Option<String>,
+    pub(super) rows: u64,
 }
 
 impl ToSql for UtcDay {

@@ -8,12 +8,14 @@
 //! | what a collecting run adds, in one step | [`writer`] |
 //! | small segments into one, old days away | [`tidy`] |
 //! | what a window needs of it | [`reader`] |
+//! | what later runs need of a day, in place of its events | [`day_records`] |
 //! | answers that cost money or time, kept as text | [`documents`] |
 //! | bills and other exports, as they were in buckets | [`exports`] |
 //!
 //! A commit writes segments first and then, in one transaction, the ledger that names
 //! them: whatever is not named does not count, and is swept away by the next writer.
 
+mod day_records;
 mod details;
 mod documents;
 mod error;
@@ -31,6 +33,7 @@ mod statistics;
 mod tidy;
 mod writer;
 
+pub use day_records::NewRecord;
 pub use documents::{CostPages, StoredDocument};
 pub use error::StoreError;
 pub use exports::{KeptExports, ListedExport, StoredExport};

@@ -7,7 +7,7 @@ use super::ledger::Ledger;
 use super::segments::Segment;
 use super::writer::{IS_OBJECT, superseded};
 use crate::event_list::list as event_list;
-use crate::model::coverage::{Coverage, DayActivity, Reject, RejectReason, Sibling};
+use crate::model::coverage::{Coverage, DayActivity, Reject, RejectReason, SeenKey, Sibling};
 use crate::model::event::Event;
 use crate::model::key::KeyFacts;
 use crate::model::key::LOOKED_UP_NOTE;
@@ -131,6 +131,21 @@ impl Store {
             .rows(sql, &[&from, &to], |row| row.get::<_, i64>(0))?;
         let count = found.first().copied().unwrap_or_default();
         Ok(count.try_into().unwrap_or_default())
+    }
+
+    /// The accounts and Regions that logged something in a window, by day.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub fn activity(
+        &mut self,
+        window: &TimeWindow,
+    ) -> Result<BTreeMap<SeenKey, DayActivity>, StoreError> {
+        self.at_one_moment(|store| {
+            let (_, coverage) = store.coverage(window)?;
+            Ok(coverage.seen)
+        })
     }
 
     /// The same as [`Self::remember`] with events given to `take`, one after the other, and in no

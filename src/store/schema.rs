@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The migrations: each version's changes to the one before.
-const MIGRATIONS: [&str; 6] = [V1, V2, V3, V4, V5, V6];
+const MIGRATIONS: [&str; 7] = [V1, V2, V3, V4, V5, V6, V7];
 
 const V5: &str = "
 -- Remarks on objects, which are no gaps: texts as a JSON list.
@@ -238,8 +238,22 @@ CREATE TABLE exports (
 ) STRICT, WITHOUT ROWID;
 ";
 
+const V7: &str = "
+-- Records of days, which later runs read in place of the days' events.
+CREATE TABLE day_records (
+    day INTEGER PRIMARY KEY,
+    -- Tells what it was made of from everything else.
+    inputs TEXT NOT NULL,
+    facts BLOB NOT NULL,
+    events BLOB NOT NULL,
+    tallies BLOB NOT NULL
+) STRICT;
+-- How often what a day's record is made of has changed.
+CREATE TABLE day_revisions (day INTEGER PRIMARY KEY, revision INTEGER NOT NULL) STRICT;
+";
+
 /// The version that this program reads and writes.
-pub(super) const VERSION: i64 = 6;
+pub(super) const VERSION: i64 = 7;
 
 /// Returns how the tables of a ledger differ from those of a version; `None` where they do
 /// not.

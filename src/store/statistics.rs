@@ -1,5 +1,6 @@
 //! Query statistics, kept for good: Athena forgets them after 45 days.
 
+use super::day_records::revise;
 use super::error::StoreError;
 use super::folder::{StoreFolder, WrittenSegment};
 use super::ledger::LiveSegment;
@@ -104,6 +105,7 @@ impl Writer {
             let day = day.unwrap_or(self.now.utc_day());
             days.entry(day).or_default().push((id, statistics));
         }
+        self.leave_out_kept(&mut days)?;
         let mut segments = Vec::new();
         for (day, mut told) in days {
             told.sort();
@@ -111,6 +113,8 @@ impl Writer {
         }
         self.ledger.try_to(|ledger| {
             let transaction = ledger.transaction()?;
+            let days: BTreeSet<UtcDay> = segments.iter().map(|(day, ..)| *day).collect();
+            revise(&transaction, &days)?;
             for (day, written, told) in &segments {
                 let rows = count(told.len());
                 name_segment(&transaction, "statistics", *day, written, rows)?;
@@ -126,6 +130,22 @@ impl Writer {
             }
             transaction.commit()
         })
+    }
+
+    /// Leaves out what is kept of these days already.
+    fn leave_out_kept(
+        &mut self,
+        days: &mut BTreeMap<UtcDay, Vec<StoredStatistics>>,
+    ) -> Result<(), StoreError> {
+        for (day, told) in &mut *days {
+            let mut kept = Statistics::default();
+            for named in self.ledger.segments("statistics", (*day, *day))? {
+                read(&self.folder, &named, &mut kept)?;
+            }
+            told.retain(|(id, statistics)| kept.by_id.get(id) != Some(statistics));
+        }
+        days.retain(|_, told| !told.is_empty());
+        Ok(())
     }
 
     fn write_statistics(

@@ -8,6 +8,7 @@ use super::number::count;
 use super::statistics;
 use super::writer::{MARKS_DAYS, Tidied, Writer, name_segment, sum_day, superseded};
 use crate::model::time::{UtcDay, UtcSecond};
+use hashbrown::HashSet;
 use std::collections::BTreeMap;
 
 impl Writer {
@@ -46,6 +47,8 @@ impl Writer {
                 "DELETE FROM seen WHERE delivery_day < ?1",
                 "DELETE FROM segments WHERE day < ?1",
                 "DELETE FROM executions WHERE day < ?1",
+                "DELETE FROM day_records WHERE day < ?1",
+                "DELETE FROM day_revisions WHERE day < ?1",
                 "DELETE FROM cost_pages WHERE end_day < ?1",
                 "DELETE FROM gaps WHERE until < ?1 * 86400",
             ] {
@@ -62,46 +65,31 @@ impl Writer {
         })
     }
 
-    /// One segment for each day, without what no longer counts.
+    /// As few segments as may be for each day, without what no longer counts.
     fn compact(&mut self) -> Result<u64, StoreError> {
         let superseded = superseded(&mut self.ledger)?;
         let mut days: BTreeMap<UtcDay, Vec<LiveSegment>> = BTreeMap::new();
         for named in self.ledger.segments("events", (UtcDay::MIN, UtcDay::MAX))? {
             days.entry(named.day).or_default().push(named);
         }
-        let mut compacted = 0;
         let sql = "SELECT first_day, last_day FROM superseded";
         let spans: Vec<(UtcDay, UtcDay)> = self
             .ledger
             .rows(sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let holds_old = |day: UtcDay| {
-            spans
+        let mut compacted = 0;
+        for (day, mut names) in days {
+            // Small ones first: these are put together.
+            names.sort_by(|left, right| (left.rows, &left.name).cmp(&(right.rows, &right.name)));
+            let holds_old = spans
                 .iter()
-                .any(|(first, last)| (*first..=*last).contains(&day))
-        };
-        days.retain(|day, names| names.len() > 1 || holds_old(*day));
-        for (day, names) in days {
-            let mut reader = SegmentReader::default();
-            let mut rows = Vec::new();
-            let wanted = |object: u32, _: UtcSecond| !superseded.contains(&object);
-            for named in &names {
-                reader.read(&self.folder, named, &wanted, &mut rows)?;
+                .any(|(first, last)| (*first..=*last).contains(&day));
+            let mut is_changed = false;
+            for group in groups(&names) {
+                if group.len() > 1 || holds_old {
+                    is_changed |= self.compact_group(day, group, &superseded)?;
+                }
             }
-            rows.sort_by_key(|row| row.event.place);
-            let made = if rows.is_empty() {
-                None
-            } else {
-                Some((self.write_events(day, &rows)?, count(rows.len())))
-            };
-            if names.len() == 1
-                && made
-                    .as_ref()
-                    .is_some_and(|(made, _)| made.name == names[0].name)
-            {
-                continue;
-            }
-            compacted += 1;
-            self.replace("events", day, &names, made)?;
+            compacted += u64::from(is_changed);
         }
         // Sums of objects that were read again are right already: their rows are gone.
         self.ledger.try_to(|ledger| {
@@ -111,6 +99,34 @@ impl Writer {
             transaction.commit()
         })?;
         Ok(compacted)
+    }
+
+    /// One segment in place of some; returns whether there was anything to do.
+    fn compact_group(
+        &mut self,
+        day: UtcDay,
+        names: &[LiveSegment],
+        superseded: &HashSet<u32>,
+    ) -> Result<bool, StoreError> {
+        let mut reader = SegmentReader::default();
+        let mut rows = Vec::new();
+        let wanted = |object: u32, _: UtcSecond| !superseded.contains(&object);
+        for named in names {
+            reader.read(&self.folder, named, &wanted, &mut rows)?;
+        }
+        rows.sort_by_key(|row| row.event.place);
+        let made = if rows.is_empty() {
+            None
+        } else {
+            Some((self.write_events(day, &rows)?, count(rows.len())))
+        };
+        let is_same = made
+            .as_ref()
+            .is_some_and(|(made, _)| names.len() == 1 && made.name == names[0].name);
+        if !is_same {
+            self.replace("events", day, names, made)?;
+        }
+        Ok(!is_same)
     }
 
     /// Names one segment in place of others, in one step.
@@ -131,5 +147,50 @@ impl Writer {
             }
             transaction.commit()
         })
+    }
+}
+
+/// Rows of a segment at most that several are put together into: they are in memory at once.
+const SEGMENT_ROWS_MAX: u64 = 400_000;
+
+/// Segments of a day that are put together, in their order.
+fn groups(names: &[LiveSegment]) -> Vec<&[LiveSegment]> {
+    let mut groups = Vec::new();
+    let mut start = 0;
+    let mut rows = 0;
+    for (at, named) in names.iter().enumerate() {
+        if at > start && rows + named.rows > SEGMENT_ROWS_MAX {
+            groups.push(&names[start..at]);
+            (start, rows) = (at, 0);
+        }
+        rows += named.rows;
+    }
+    groups.push(&names[start..]);
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_are_put_together_as_far_as_they_fit_in_memory() {
+        let of = |rows: &[u64]| {
+            let named = |rows: &u64| LiveSegment {
+                day: UtcDay::MIN,
+                name: String::new(),
+                digest: None,
+                rows: *rows,
+            };
+            let names: Vec<LiveSegment> = rows.iter().map(named).collect();
+            groups(&names)
+                .iter()
+                .map(|group| group.len())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[10, 20, 30]), [3]);
+        assert_eq!(of(&[300_000, 100_000, 1]), [2, 1]);
+        assert_eq!(of(&[500_000, 1, 2]), [1, 2]);
+        assert_eq!(of(&[1, 500_000, 500_000]), [1, 1, 1]);
     }
 }

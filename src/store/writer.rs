@@ -1,10 +1,12 @@
 //! Writing a collecting run to the store, each batch in one step.
 
+use super::day_records::{days_of, revise};
 use super::error::StoreError;
 use super::events::{self, SegmentReader};
 use super::folder::{Lock, StoreFolder, WrittenSegment};
 use super::ledger::Ledger;
 use super::number::count;
+use super::segments::Segment;
 use crate::event_list::list::VERSION as LIST_VERSION;
 use crate::model::coverage::{Coverage, DayActivity, Reject, RejectReason, SeenKey};
 use crate::model::event::{Detail, Event};
@@ -19,11 +21,15 @@ use hashbrown::HashSet;
 use jiff::civil::Date;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Days for which Fingerprints of sessions that were passed over are kept: files are delivered again
 /// for 30 days (docs/cloudtrail-facts.md#object-keys).
 pub(super) const MARKS_DAYS: i64 = 31;
+
+/// Events that are given at once.
+const EVENTS_AT_ONCE: usize = 20_000;
 
 /// An object that was read, with what it holds.
 #[derive(Debug)]
@@ -191,21 +197,33 @@ impl Writer {
         Ok(relevant)
     }
 
-    /// Events that matter in themselves, of the days from one to another.
+    /// Gives events that matter in themselves, of the days from one to another, some at a time.
     ///
     /// # Errors
     ///
     /// When a segment cannot be read.
-    pub fn events_between(&mut self, days: (UtcDay, UtcDay)) -> Result<Vec<Event>, StoreError> {
+    pub fn for_each_event_between(
+        &mut self,
+        days: (UtcDay, UtcDay),
+        each: &mut dyn FnMut(&[Event]),
+    ) -> Result<(), StoreError> {
         let superseded = superseded(&mut self.ledger)?;
-        let mut reader = SegmentReader::default();
-        let mut rows = Vec::new();
+        let mut some = Vec::new();
         for named in self.ledger.segments("events", days)? {
             let wanted = |object: u32, _: UtcSecond| !superseded.contains(&object);
-            reader.read(&self.folder, &named, &wanted, &mut rows)?;
+            let segment = Segment::open(&self.folder, &named)?;
+            SegmentReader::default().read_segment(segment, &wanted, &mut |row| {
+                if !row.is_of_session {
+                    some.push(row.event);
+                }
+                if some.len() == EVENTS_AT_ONCE {
+                    each(&some);
+                    some.clear();
+                }
+            })?;
         }
-        let own = rows.into_iter().filter(|row| !row.is_of_session);
-        Ok(own.map(|row| row.event).collect())
+        each(&some);
+        Ok(())
     }
 
     /// Keys of objects in which calls of these sessions were passed over.
@@ -267,6 +285,8 @@ impl Writer {
             next += 1;
         }
         let executions = executions(&rows);
+        let times = rows.iter().map(|row| row.event.time);
+        let mut revised: BTreeSet<UtcDay> = times.flat_map(days_of).collect();
         let mut segments = Vec::new();
         let mut days: Vec<(UtcDay, Vec<KeptEvent>)> = events::by_day(rows).into_iter().collect();
         days.sort_unstable_by_key(|(day, _)| *day);
@@ -280,7 +300,11 @@ impl Writer {
             let transaction = ledger.transaction()?;
             let mut touched = HashSet::new();
             for (id, object) in &entries {
-                insert(&transaction, *id, object, now)?;
+                let before = insert(&transaction, *id, object, now)?;
+                revised.extend(before.into_iter().flat_map(|(first, last)| {
+                    // Its events reach a day further, to both sides.
+                    (first - 1).until(last + 2)
+                }));
                 touched.insert(day_of(object));
             }
             for (day, written, rows) in &segments {
@@ -295,6 +319,7 @@ impl Writer {
                 transaction.execute(sql, params![id, account, region, day])?;
             }
             note_interest(&transaction, relevant, noted, now)?;
+            revise(&transaction, &revised)?;
             for day in touched {
                 sum_day(&transaction, day)?;
             }
@@ -594,7 +619,7 @@ fn insert(
     id: u32,
     object: &ReadObject,
     now: UtcSecond,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Option<(UtcDay, UtcDay)>> {
     let ReadObject {
         key,
         version,
@@ -602,7 +627,7 @@ fn insert(
         fingerprints,
         ..
     } = object;
-    supersede(transaction, key)?;
+    let before = supersede(transaction, key)?;
     let seen: Vec<_> = coverage.seen.iter().map(seen_row).collect();
     let passed_over = coverage.objects_passed_over.keys().next();
     let siblings: Vec<_> = coverage
@@ -663,30 +688,35 @@ fn insert(
             params![id, stored],
         )?;
     }
-    Ok(())
+    Ok(before)
 }
 
 /// Replaces an earlier version of an object: its events no longer count, and its errors are
-/// cleared.
-fn supersede(transaction: &Transaction<'_>, key: &str) -> rusqlite::Result<()> {
+/// cleared. Returns the days of its records, if there was one.
+fn supersede(
+    transaction: &Transaction<'_>,
+    key: &str,
+) -> rusqlite::Result<Option<(UtcDay, UtcDay)>> {
     let before: Option<u32> = transaction
         .query_row("SELECT id FROM objects WHERE key = ?1", [key], |row| {
             row.get(0)
         })
         .optional()?;
+    let mut days_before = None;
     if let Some(before) = before {
         let days = "SELECT coalesce(min(json_extract(value, '$[2]')), 0),
                         coalesce(max(json_extract(value, '$[2]')), 0)
                     FROM objects, json_each(objects.seen) WHERE objects.id = ?1";
-        let (first, last): (i64, i64) =
+        let (first, last): (UtcDay, UtcDay) =
             transaction.query_row(days, [before], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        days_before = Some((first, last));
         let sql = "INSERT OR IGNORE INTO superseded VALUES (?1, ?2, ?3)";
         transaction.execute(sql, params![before, first, last])?;
         transaction.execute("DELETE FROM fingerprints WHERE object = ?1", [before])?;
         transaction.execute("DELETE FROM objects WHERE id = ?1", [before])?;
     }
     transaction.execute("DELETE FROM gaps WHERE place = ?1", [key])?;
-    Ok(())
+    Ok(days_before)
 }
 
 fn note_interest(

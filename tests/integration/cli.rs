@@ -25,6 +25,15 @@ pub(crate) fn organization() -> TempDir {
     folder
 }
 
+/// Six weeks with incidents, in a folder with their configuration.
+pub(crate) fn six_weeks() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let organization = demo::generate(&DemoPlan::showcase(3));
+    demo::write_to(folder.path(), &organization.logs).unwrap();
+    demo::write_to(folder.path(), &organization.extras).unwrap();
+    folder
+}
+
 /// All days of [`organization`].
 pub(crate) const WHOLE_SAMPLE: [&str; 6] = [
     "--from",

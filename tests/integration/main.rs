@@ -17,6 +17,7 @@ mod common;
 mod conservation;
 #[cfg(feature = "aws")]
 mod crash;
+mod day_records;
 mod decode;
 mod devtools;
 mod digest_bucket;

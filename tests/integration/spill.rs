@@ -1,9 +1,8 @@
 //! Events that do not fit in memory: the output is the same, nothing is left, and what cannot be
 //! written is said.
 
-use crate::cli::{WHOLE_SAMPLE, organization, output, program};
+use crate::cli::{WHOLE_SAMPLE, organization, output, program, six_weeks};
 use qs_audit::cli::Exit;
-use qs_audit::demo::{self, DemoPlan};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -71,16 +70,6 @@ fn the_output_is_the_same_with_all_events_on_disk() {
         assert_eq!(whole.status, sliced.status, "{arguments:?}");
         assert!(is_empty(spill.path()));
     }
-}
-
-/// Six weeks with incidents, in a folder.
-fn six_weeks() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let plan = DemoPlan::showcase(3);
-    let organization = demo::generate(&plan);
-    demo::write_to(folder.path(), &organization.logs).unwrap();
-    demo::write_to(folder.path(), &organization.extras).unwrap();
-    folder
 }
 
 /// Runs a command with all events in memory, and with all on disk: both say the same.

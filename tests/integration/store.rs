@@ -429,7 +429,7 @@ fn a_store_of_a_later_program_is_refused() {
     ] {
         let (_, said) = output(&mut run(folder, args), Exit::Usage);
         assert!(
-            said.contains("has version 99; this program knows version 6"),
+            said.contains("has version 99; this program knows version 7"),
             "{said}"
         );
     }

@@ -20,7 +20,8 @@ use crate::model::topology::KnownRoles;
 use crate::model::window::TimeWindow;
 use crate::rules::hop::role_text;
 use crate::rules::table_reads::{TableReaderKey, connector_of, reads_of};
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What rules ask of history that depends on their options.
@@ -31,7 +32,7 @@ pub struct HistoryOptions {
 }
 
 /// The days before a window.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
     series: BTreeMap<SeriesKey, BTreeMap<UtcDay, QueryTally>>,
     bytes_read: BytesRead,
@@ -39,7 +40,7 @@ pub struct History {
 }
 
 /// What rules compare with of some time.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Tallies {
     failures: BTreeMap<AccountId, FailureTally>,
     programs: SessionPrograms,
@@ -59,10 +60,10 @@ struct Tallies {
 }
 
 /// What rules want to know of events, whenever they were.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::rules) struct EventTallies {
     /// Roles by their unique id (`AROA...`).
-    pub(in crate::rules) role_ids: HashMap<Text, RoleName>,
+    pub(in crate::rules) role_ids: BTreeMap<Text, RoleName>,
     /// ARNs of data sources that Quick queried.
     pub(in crate::rules) data_sources: BTreeSet<Text>,
     /// True if there are data events of Lambda.
@@ -74,7 +75,7 @@ pub(in crate::rules) struct EventTallies {
 }
 
 /// Connectors that queries used.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::rules) struct Connectors {
     /// Functions, or names of data catalogs.
     pub(in crate::rules) names: BTreeSet<Text>,

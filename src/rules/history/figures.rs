@@ -5,10 +5,11 @@ use crate::model::execution::QueryState;
 use crate::model::finding::Subject;
 use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::text::Text;
+use serde::{Deserialize, Serialize};
 
 /// The scope of a series, the broadest first. A spike of a consumer stands for those of its work
 /// groups, data sources and users on the same day.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(in crate::rules) enum SeriesScope {
     Consumer,
     WorkGroup(Text),
@@ -18,7 +19,7 @@ pub(in crate::rules) enum SeriesScope {
 }
 
 /// The key of a series: its scope and currency.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(in crate::rules) struct SeriesKey {
     pub(in crate::rules) account: AccountId,
     pub(in crate::rules) scope: SeriesScope,
@@ -102,7 +103,7 @@ pub(in crate::rules) fn series_of(
 }
 
 /// Queries of a day, and the bytes they scanned.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::rules) struct QueryTally {
     pub(in crate::rules) queries: u64,
     /// Queries whose bytes are known.
@@ -128,7 +129,7 @@ impl QueryTally {
 }
 
 /// Queries by how they ended.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::rules) struct FailureTally {
     /// Queries of which it is known.
     pub(in crate::rules) known: u64,

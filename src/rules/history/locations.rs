@@ -4,13 +4,14 @@ use crate::model::chain::{Chain, ChainPart};
 use crate::model::event::{Detail, Event};
 use crate::model::ids::AccountId;
 use crate::model::text::Text;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// An account and a work group of it.
 pub(in crate::rules) type AccountWorkGroup = (AccountId, Text);
 
 /// The result location of a work group before the window.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::rules) struct KnownLocation {
     pub(in crate::rules) queries: u64,
     pub(in crate::rules) buckets: BTreeSet<Text>,

@@ -7,6 +7,7 @@ use crate::model::ids::{AccessKeyId, EventId, is_data_source_arn};
 use crate::model::text::Text;
 use crate::model::topology::KnownRoles;
 use hashbrown::HashSet;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The parts of the user agents of Quick's own calls (docs/cloudtrail-facts.md#quicks-role-chain,
@@ -157,7 +158,7 @@ impl<'a> SeenCalls<'a> {
 }
 
 /// Sessions of a day, and those of them that each program used.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::rules) struct SessionPrograms {
     pub(in crate::rules) sessions: u64,
     pub(in crate::rules) programs: BTreeMap<Text, u64>,

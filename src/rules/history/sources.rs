@@ -4,10 +4,11 @@ use crate::model::chain::Chain;
 use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The first and the last chain that used a data source.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::rules) struct SourceUses {
     /// Start, chain, and the account it reached.
     first: (UtcSecond, Text, Option<AccountId>),

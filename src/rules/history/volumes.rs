@@ -3,10 +3,11 @@
 use super::figures::{SeriesKey, SeriesScope};
 use crate::model::time::UtcDay;
 use crate::rules::table_reads::TableRead;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Bytes that S3 data events tell, by consumer, table and day.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::rules) struct BytesRead(BTreeMap<SeriesKey, BTreeMap<UtcDay, u64>>);
 
 /// The series that a read counts for.
