@@ -1,6 +1,7 @@
 //! The audit: logs or a store, read and stitched for a window.
 
 use super::context::{RunContext, lock};
+use super::day_inputs::DayInputs;
 use super::exports::{self, Wants};
 use super::failure::Failure;
 use super::options::SpillOptions;
@@ -11,17 +12,19 @@ use crate::attribute::BilledQueries;
 use crate::config::{LogLocation, Settings};
 use crate::local::path_of;
 use crate::model::audit::Audit;
+use crate::model::bill::Bill;
 use crate::model::chain::{Chain, ambiguous_in};
 use crate::model::chat_log::ChatLogs;
-use crate::model::coverage::Rejects;
+use crate::model::coverage::{Coverage, DayActivity, Rejects, SeenKey};
 use crate::model::event::EventOrigin;
+use crate::model::execution::Statistics;
 use crate::model::ids::AccountId;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::human::plural;
 use crate::pipeline::{
-    self, AuditWithRecord, Charging, Earlier, PipelineError, Plan, RawEvents, ReadRun,
+    self, AuditWithRecord, Charging, Earlier, Exports, PipelineError, Plan, RawEvents, ReadRun,
     Recollection, SlicedRun, Unwatched, Watcher,
 };
 use crate::ports::{LogSource, Sources};
@@ -40,8 +43,8 @@ pub struct AuditRun<'c> {
     context: &'c RunContext,
     /// The verification of log files against digests, where the run asks for it.
     verifying: Option<Verifying>,
-    /// The window with the days before it, of a run that has these from their records.
-    pub(super) span: Option<TimeWindow>,
+    /// The days before the window, of a run that has these from their records.
+    pub(super) days_before: Option<DayInputs>,
     /// Lines of business units that could not be read.
     units_rejects: Rejects,
     units_notes: BTreeSet<String>,
@@ -165,18 +168,70 @@ impl<'c> AuditRun<'c> {
         Ok(run)
     }
 
-    /// Gathers the same, of what a store has.
+    /// Gathers the same, of what a store has, with a bill that may be of a longer time.
     pub(super) fn of_store(
         context: &'c RunContext,
         store: &'c Mutex<Store>,
         window: TimeWindow,
-        wanted: Wants,
+        bill: Option<Bill>,
     ) -> Result<Self, Failure> {
-        Self::of_logs(context, Logs::Kept(store), window, wanted)
+        let exports = Exports {
+            bill,
+            ..exports::exports(context, window, Wants::Statistics)?
+        };
+        Self::with_exports(context, Logs::Kept(store), window, exports)
+    }
+
+    /// The same run over another window of the store, with statistics of that, and without a bill and
+    /// rules.
+    pub(super) fn of_day(
+        &self,
+        store: &'c Mutex<Store>,
+        window: TimeWindow,
+        statistics: Option<Statistics>,
+    ) -> Self {
+        Self {
+            plan: Plan {
+                window,
+                topology: self.plan.topology.clone(),
+                threads: self.plan.threads,
+                exports: Exports {
+                    statistics,
+                    bill: None,
+                    pricing: self.plan.exports.pricing.clone(),
+                    catalogs: self.plan.exports.catalogs.clone(),
+                    chat_logs: self.plan.exports.chat_logs.clone(),
+                },
+                ..Plan::default()
+            },
+            context: self.context,
+            verifying: None,
+            days_before: None,
+            units_rejects: Rejects::default(),
+            units_notes: BTreeSet::new(),
+            logs: Logs::Kept(store),
+        }
     }
 
     pub(super) fn context(&self) -> &'c RunContext {
         self.context
+    }
+
+    /// The number of query executions that a store knows of the window; `None` where logs are read, or
+    /// all events fit in memory.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub(super) fn query_count(&self, spill: &SpillOptions) -> Result<Option<u64>, Failure> {
+        let Some(mut store) = self.store().map(lock) else {
+            return Ok(None);
+        };
+        let window = &self.plan.window;
+        if store.event_count(window)? <= spill.above {
+            return Ok(None);
+        }
+        Ok(Some(store.execution_count(window)?))
     }
 
     /// The store that events come from; `None` where logs are read.
@@ -209,6 +264,15 @@ impl<'c> AuditRun<'c> {
         wanted: Wants,
     ) -> Result<Self, Failure> {
         let exports = exports::exports(context, window, wanted)?;
+        Self::with_exports(context, logs, window, exports)
+    }
+
+    fn with_exports(
+        context: &'c RunContext,
+        logs: Logs<'c>,
+        window: TimeWindow,
+        exports: Exports,
+    ) -> Result<Self, Failure> {
         let mut topology = context.settings.topology.clone();
         let units = exports::add_units(context, exports.bill.as_ref(), &mut topology)?;
         Ok(Self {
@@ -221,7 +285,7 @@ impl<'c> AuditRun<'c> {
             },
             context,
             verifying: None,
-            span: None,
+            days_before: None,
             logs,
             units_rejects: units.rejects,
             units_notes: units.notes,
@@ -342,7 +406,9 @@ impl<'c> AuditRun<'c> {
             return Err(Failure::internal("days have records in a store alone"));
         };
         let mut store = lock(store);
-        let activity = self.span.map(|span| store.activity(&span)).transpose()?;
+        let days_before = self.days_before.as_ref();
+        let activity = days_before.map(|days| store.activity(&days.span));
+        let activity = activity.transpose()?;
         let window = &self.plan.window;
         if store.event_count(window)? > spill.above {
             let begin = || Recollection::new(&self.plan, file, spill.limits());
@@ -351,14 +417,14 @@ impl<'c> AuditRun<'c> {
                 .listing
                 .failed
                 .extend(self.not_collected(&mut store)?);
-            recalled.coverage.seen = activity.unwrap_or(recalled.coverage.seen);
+            widen(&mut recalled.coverage, activity);
             let sliced = events.sliced(recalled, earlier, &Unwatched)?;
             return Ok(sliced.checked(&Unwatched)?);
         }
         let mut remembered = store.remember(window)?;
         let missing = self.not_collected(&mut store)?;
         remembered.listing.failed.extend(missing);
-        remembered.coverage.seen = activity.unwrap_or(remembered.coverage.seen);
+        widen(&mut remembered.coverage, activity);
         Ok(pipeline::run_after(&self.plan, remembered, earlier)?)
     }
 
@@ -505,7 +571,8 @@ impl<'c> AuditRun<'c> {
     /// Returns the parts of the window that were never collected: they count as logs that could not
     /// be read.
     fn not_collected(&self, store: &mut Store) -> Result<Vec<(Text, String)>, Failure> {
-        let window = self.span.as_ref().unwrap_or(&self.plan.window);
+        let days_before = self.days_before.as_ref();
+        let window = days_before.map_or(&self.plan.window, |days| &days.span);
         let place = Text::from(store.root().to_string_lossy());
         let Some((from, to)) = store.covered()? else {
             return Ok(vec![(place, "nothing has been collected yet".to_owned())]);
@@ -577,5 +644,14 @@ impl<'c> AuditRun<'c> {
                 }));
         }
         Ok(found)
+    }
+}
+
+/// Puts the activity of a longer time into the coverage of a window, if it is known.
+fn widen(coverage: &mut Coverage, activity: Option<BTreeMap<SeenKey, DayActivity>>) {
+    if let Some(activity) = activity {
+        coverage.seen = activity;
+        // Records of the longer time were not counted.
+        coverage.is_window_cut = true;
     }
 }

@@ -43,6 +43,27 @@ pub struct CollectOptions {
     pub commit_every: usize,
 }
 
+/// Stored bytes of one commit, but for one larger object: its events are in memory at once.
+const BATCH_BYTES_MAX: u64 = 64 << 20;
+
+/// Objects that are committed together, in their order: so many, or fewer large ones.
+fn batches(wanted: &[WantedObject], objects_max: usize) -> Vec<&[WantedObject]> {
+    let mut batches = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (at, one) in wanted.iter().enumerate() {
+        let is_full = at - start == objects_max || bytes + one.version.bytes > BATCH_BYTES_MAX;
+        if at > start && is_full {
+            batches.push(&wanted[start..at]);
+            (start, bytes) = (at, 0);
+        }
+        bytes += one.version.bytes;
+    }
+    if start < wanted.len() {
+        batches.push(&wanted[start..]);
+    }
+    batches
+}
+
 /// Brings what is new into the store.
 ///
 /// # Errors
@@ -166,8 +187,9 @@ impl Collector<'_> {
         let mut recent = self.recent(&wanted, &plan, &mut known)?;
         // Other roles may be declared than before, whether or not there is anything new.
         let mut relevant = recent.decide(known, &plan.topology);
-        for (at, batch) in wanted.chunks(self.batch_objects).enumerate() {
-            let next = wanted.chunks(self.batch_objects).nth(at + 1);
+        let batches = batches(&wanted, self.batch_objects);
+        for (at, &batch) in batches.iter().enumerate() {
+            let next = batches.get(at + 1).copied();
             let objects = Objects {
                 batch,
                 next: next.unwrap_or_default(),
@@ -347,27 +369,25 @@ impl Collector<'_> {
                 return Ok(());
             }
             self.done.objects_again += keys.len() as u64;
-            for keys in keys.chunks(self.batch_objects) {
-                for logs in sources::of_keys(places, keys)? {
-                    let mut again = Vec::new();
-                    for object in 0..logs.object_count() {
-                        let key = logs.key(object);
-                        again.push(WantedObject {
-                            object,
-                            version: self.writer.version(&key)?,
-                            day: KeyFacts::of(&key).delivery_day,
-                            key,
-                        });
-                    }
-                    let before = self.done.objects_read;
-                    let unwatched = &pipeline::Unwatched;
-                    let objects = Objects {
-                        batch: &again,
-                        next: &[],
-                    };
-                    relevant = self.batch(plan, &*logs, &objects, recent, &relevant, unwatched)?;
-                    self.done.objects_read = before;
+            for logs in sources::of_keys(places, &keys)? {
+                let mut again = Vec::new();
+                for object in 0..logs.object_count() {
+                    let key = logs.key(object);
+                    again.push(WantedObject {
+                        object,
+                        version: self.writer.version(&key)?,
+                        day: KeyFacts::of(&key).delivery_day,
+                        key,
+                    });
                 }
+                again.sort_by_key(|one| (one.day, one.object));
+                let before = self.done.objects_read;
+                let unwatched = &pipeline::Unwatched;
+                for batch in batches(&again, self.batch_objects) {
+                    let objects = Objects { batch, next: &[] };
+                    relevant = self.batch(plan, &*logs, &objects, recent, &relevant, unwatched)?;
+                }
+                self.done.objects_read = before;
             }
             before = keys;
         }

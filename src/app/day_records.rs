@@ -3,112 +3,92 @@
 
 use super::audit::AuditRun;
 use super::context::{RunContext, lock};
-use super::exports::Wants;
+use super::day_inputs::{DayInputs, FACTS_DAYS};
+use super::exports;
 use super::failure::Failure;
 use super::options::SpillOptions;
 use crate::event_list::list::VERSION as LIST_VERSION;
-use crate::model::execution::Statistics;
 use crate::model::text::{Text, digest_id};
 use crate::model::time::UtcDay;
+use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
-use crate::pipeline::{DayFacts, DayRecord, DayTallies, Earlier, RECORD_VERSION, RecordPlan};
+use crate::pipeline::{DayFacts, DayRecord, DayTallies, Earlier, Plan, RECORD_VERSION, RecordPlan};
 use crate::rules::HistoryOptions;
 use crate::store::{NewRecord, Spill, Store, StoreError, Writer};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-/// Days before a day whose facts decide about it.
-const FACTS_DAYS: i64 = 28;
-
 /// Makes and keeps records of days.
-pub(super) struct DayRecords<'c> {
+pub(super) struct DayRecords<'r, 'c> {
+    run: &'r AuditRun<'c>,
+    inputs: &'r DayInputs,
     context: &'c RunContext,
     store: &'c Mutex<Store>,
     /// Where what does not fit in memory goes.
-    file: &'c Spill,
-    spill: &'c SpillOptions,
+    file: &'r Spill,
+    spill: &'r SpillOptions,
     plan: RecordPlan,
-    /// Tells configuration and inputs other than logs from all others.
+    /// Tells configuration and inputs other than logs and statistics from all others.
     settings: String,
-    /// The same of query statistics that are given as files, by day.
-    statistics: BTreeMap<UtcDay, String>,
     /// What each kept record was made of.
     kept: BTreeMap<UtcDay, Text>,
     /// The facts of kept records.
     facts: BTreeMap<UtcDay, DayFacts>,
-    revisions: BTreeMap<UtcDay, i64>,
     /// True if it was said that records cannot be kept.
     is_noted: bool,
     /// The number of records that were made.
     made: u64,
 }
 
-impl<'c> DayRecords<'c> {
+impl<'r, 'c> DayRecords<'r, 'c> {
     /// Looks up the records of days before one.
     pub(super) fn open(
-        run: &AuditRun<'c>,
+        run: &'r AuditRun<'c>,
+        inputs: &'r DayInputs,
         store: &'c Mutex<Store>,
-        file: &'c Spill,
-        spill: &'c SpillOptions,
+        file: &'r Spill,
+        spill: &'r SpillOptions,
         options: HistoryOptions,
     ) -> Result<Self, Failure> {
-        let plan = &run.plan;
-        let exports = &plan.exports;
-        let settings = digest_id(
-            's',
-            [
-                &*format!("{RECORD_VERSION} {LIST_VERSION}"),
-                &format!("{:?}", plan.topology),
-                &format!("{options:?}"),
-                &format!("{:?}", exports.pricing),
-                &format!("{:?}", exports.catalogs),
-                &format!("{:?}", exports.chat_logs),
-            ],
-        );
-        let given = super::exports::statistics(run.context())?;
-        let mut records = Self {
+        let kept = lock(store).day_records(UtcDay::MIN, UtcDay::MAX)?;
+        Ok(Self {
+            run,
+            inputs,
             context: run.context(),
             store,
             file,
             spill,
+            settings: settings(&run.plan, &options),
             plan: RecordPlan { options },
-            settings,
-            statistics: given.map(|given| by_day(&given)).unwrap_or_default(),
-            kept: BTreeMap::new(),
+            kept,
             facts: BTreeMap::new(),
-            revisions: BTreeMap::new(),
             is_noted: false,
             made: 0,
-        };
-        let mut store = lock(store);
-        records.kept = store.day_records(UtcDay::MIN, UtcDay::MAX)?;
-        records.revisions = store.day_revisions(UtcDay::MIN, UtcDay::MAX)?;
-        Ok(records)
+        })
     }
 
-    /// Looks up the facts of the days that decide about days from one to another.
-    fn load_facts(&mut self, first: UtcDay, last: UtcDay) {
-        let days = self.kept.range(first - FACTS_DAYS..last);
-        let facts = days.filter_map(|(day, _)| Some((*day, self.read_facts(*day)?)));
-        self.facts = facts.collect();
-    }
-
-    /// The records of days from one to before another. Those that do not count any more are made, and
-    /// kept where the store can be written.
-    pub(super) fn earlier(&mut self, first: UtcDay, live: UtcDay) -> Result<DayRecord, Failure> {
-        self.load_facts(first, live);
+    /// The records of the days before one, together. Those that do not count any more are made, and kept
+    /// where the store can be written.
+    pub(super) fn earlier(&mut self, night: UtcDay) -> Result<DayRecord, Failure> {
+        let first = self.inputs.first_day();
+        self.load_facts(first, night);
+        let has_bill = self.run.plan.exports.bill.is_some();
         let mut record = DayRecord::default();
-        for day in first.until(live) {
-            let inputs = self.inputs(day);
+        for day in first.until(night) {
+            let before = self.facts_before(day);
+            let inputs = self.digest(day, &before);
             let is_kept = self.kept.get(&day).is_some_and(|kept| **kept == *inputs);
-            let of_day = if is_kept { self.read(day) } else { None };
-            let of_day = if let Some(of_day) = of_day {
+            let of_day = is_kept.then(|| self.read(day, has_bill)).flatten();
+            let mut of_day = if let Some(of_day) = of_day {
                 of_day
             } else {
-                let made = self.make(day)?;
+                let made = self.make(day, before)?;
                 self.keep(day, &inputs, &made);
                 made
             };
+            if day + 1 < night {
+                of_day.tallies.forget_recent();
+            }
             record.facts.merge(of_day.facts);
             record.tallies.merge(of_day.tallies);
         }
@@ -116,12 +96,15 @@ impl<'c> DayRecords<'c> {
     }
 
     /// Keeps the record of a day that a run evaluated, if the run knew the facts of the same days before
-    /// it as the record has to: those from `first` on.
-    pub(super) fn keep_of_window(&mut self, first: UtcDay, day: UtcDay, record: &DayRecord) {
-        let knew_all = self.kept.range(day - FACTS_DAYS..first).next().is_none();
-        let knew_more = first < day - FACTS_DAYS;
-        if knew_all && !knew_more {
-            let inputs = self.inputs(day);
+    /// it as the record has to.
+    pub(super) fn keep_of_window(&mut self, day: UtcDay, record: &DayRecord) {
+        let first = self.inputs.first_day();
+        if first < day - FACTS_DAYS {
+            return;
+        }
+        let mut others = self.kept.range(day - FACTS_DAYS..first);
+        if others.next().is_none() {
+            let inputs = self.digest(day, &self.facts_before(day));
             self.keep(day, &inputs, record);
         }
     }
@@ -131,23 +114,11 @@ impl<'c> DayRecords<'c> {
         self.made
     }
 
-    /// Tells what a day's record is made of from everything else.
-    fn inputs(&self, day: UtcDay) -> String {
-        let revision = self.revisions.get(&day).copied().unwrap_or_default();
-        let statistics = self.statistics.range(day - 1..=day + 1);
-        let statistics = statistics.map(|(_, digest)| digest.as_str());
-        let facts = self.facts_before(day).digest();
-        let revision = revision.to_string();
-        let parts = [self.settings.as_str(), &revision, &facts].into_iter();
-        digest_id('d', parts.chain(statistics))
-    }
-
-    /// The kept record of a day; `None` if it cannot be read: what cannot be is made again.
-    fn read(&self, day: UtcDay) -> Option<DayRecord> {
-        let facts = self.read_facts(day)?;
-        let tallies = lock(self.store).day_tallies(day).ok()??;
-        let tallies = DayTallies::decoded(&tallies).ok()?;
-        Some(DayRecord { facts, tallies })
+    /// Looks up the facts of the days that decide about days from one to another.
+    fn load_facts(&mut self, first: UtcDay, last: UtcDay) {
+        let days = self.kept.range(first - FACTS_DAYS..last.max(first));
+        let facts = days.filter_map(|(day, _)| Some((*day, self.read_facts(*day)?)));
+        self.facts = facts.collect();
     }
 
     /// The facts of the days before one, together.
@@ -159,28 +130,50 @@ impl<'c> DayRecords<'c> {
         before
     }
 
+    /// Tells what a day's record is made of from everything else.
+    fn digest(&self, day: UtcDay, before: &DayFacts) -> String {
+        let revision = self.inputs.revisions.get(&day).copied();
+        let revision = revision.unwrap_or_default().to_string();
+        let statistics = self.inputs.statistics.range(day - 1..=day + 1);
+        let statistics = statistics.map(|(_, digest)| digest.as_str());
+        let facts = before.digest();
+        let parts = [self.settings.as_str(), &revision, &facts].into_iter();
+        digest_id('d', parts.chain(statistics))
+    }
+
+    /// The kept record of a day; `None` if it cannot be read: what cannot be is made again.
+    fn read(&self, day: UtcDay, has_bill: bool) -> Option<DayRecord> {
+        let facts = self.read_facts(day)?;
+        let tallies = lock(self.store).day_tallies(day).ok()??;
+        let mut tallies = DayTallies::decoded(&tallies).ok()?;
+        if has_bill {
+            let queries = lock(self.store).day_queries(day).ok()??;
+            tallies = tallies.with_queries(&queries).ok()?;
+        }
+        Some(DayRecord { facts, tallies })
+    }
+
     fn read_facts(&self, day: UtcDay) -> Option<DayFacts> {
-        let (clues, events) = lock(self.store).day_facts(day).ok()??;
-        DayFacts::decoded(&clues, events).ok()
+        let stored = lock(self.store).day_facts(day).ok()??;
+        DayFacts::decoded(&stored.facts, stored.events).ok()
     }
 
     /// Makes the record of a day: a run over that day alone, with the facts of the days before.
-    fn make(&mut self, day: UtcDay) -> Result<DayRecord, Failure> {
+    fn make(&mut self, day: UtcDay, before: DayFacts) -> Result<DayRecord, Failure> {
         self.made += 1;
-        let before = DayRecord {
-            facts: self.facts_before(day),
-            ..DayRecord::default()
-        };
         let window = TimeWindow {
             from: Some(day.start()),
             to: Some((day + 1).start()),
         };
-        let mut run = AuditRun::of_store(self.context, self.store, window, Wants::Statistics)?;
+        let given = self.inputs.given.clone();
+        let statistics = exports::with_kept(given, self.context, window)?;
+        let mut run = self.run.of_day(self.store, window, statistics);
         run.plan.record = Some(self.plan.clone());
-        let earlier = Earlier {
-            record: before,
-            span: None,
+        let record = DayRecord {
+            facts: before,
+            ..DayRecord::default()
         };
+        let earlier = Earlier { record, span: None };
         let (_, record) = run.checked_after(self.file, self.spill, earlier)?;
         Ok(record.unwrap_or_default())
     }
@@ -197,6 +190,7 @@ impl<'c> DayRecords<'c> {
                 facts: &record.facts.encoded(),
                 events: record.facts.events(),
                 tallies: &record.tallies.encoded(),
+                queries: &record.tallies.encoded_queries(),
             },
         );
         if let Err(error) = kept
@@ -219,17 +213,23 @@ impl<'c> DayRecords<'c> {
     }
 }
 
-/// Tells the statistics of each day from all others.
-fn by_day(statistics: &Statistics) -> BTreeMap<UtcDay, String> {
-    let mut days: BTreeMap<UtcDay, Vec<String>> = BTreeMap::new();
-    for (id, of) in &statistics.by_id {
-        let day = of.submitted_at.map_or(UtcDay::MIN, |at| at.utc_day());
-        days.entry(day).or_default().push(format!("{id:?} {of:?}"));
-    }
-    let days = days.into_iter().map(|(day, mut told)| {
-        told.sort_unstable();
-        let told = told.iter().map(String::as_str);
-        (day, digest_id('q', told))
-    });
-    days.collect()
+/// Tells what all records are made of, but for logs and statistics, from everything else.
+fn settings(plan: &Plan, options: &HistoryOptions) -> String {
+    // Business units are in no record.
+    let topology = Topology {
+        units: BTreeMap::new(),
+        ..plan.topology.clone()
+    };
+    let exports = &plan.exports;
+    digest_id(
+        's',
+        [
+            &*format!("{RECORD_VERSION} {LIST_VERSION}"),
+            &format!("{topology:?}"),
+            &format!("{options:?}"),
+            &format!("{:?}", exports.pricing),
+            &format!("{:?}", exports.catalogs),
+            &format!("{:?}", exports.chat_logs),
+        ],
+    )
 }

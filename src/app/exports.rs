@@ -139,7 +139,7 @@ fn has_bill(context: &RunContext) -> Result<bool, Failure> {
 }
 
 /// The statistics of files together with those that are kept.
-fn with_kept(
+pub(super) fn with_kept(
     read: Option<Statistics>,
     context: &RunContext,
     window: TimeWindow,

@@ -186,14 +186,14 @@ impl BilledQueries {
         let moved = other.refused.iter();
         self.refused
             .extend(moved.map(|at| at.saturating_add(before)));
-        let mut coded = |code: u32| self.codes.code(other.codes.text(code));
+        let mut own_code = |code: u32| self.codes.code(other.codes.text(code));
         let groups = other.groups.iter().map(|group| QueryGroup {
-            account: coded(group.account),
-            region: coded(group.region),
-            work_group: coded(group.work_group),
-            source: coded(group.source),
-            user: coded(group.user),
-            origin: coded(group.origin),
+            account: own_code(group.account),
+            region: own_code(group.region),
+            work_group: own_code(group.work_group),
+            source: own_code(group.source),
+            user: own_code(group.user),
+            origin: own_code(group.origin),
             is_other: group.is_other,
         });
         let groups: Vec<QueryGroup> = groups.collect();

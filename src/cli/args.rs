@@ -604,6 +604,12 @@ pub(super) struct QueryArgs {
     #[arg(long, value_name = "DIR")]
     pub(super) export: Option<PathBuf>,
 
+    /// Refuse a query whose tables take more megabytes of memory, where events do not fit in memory.
+    #[arg(long, value_name = "MB", default_value_t = 4_000)]
+    pub(super) memory_mb: u64,
+
+    #[command(flatten)]
+    pub(super) spill: SpillArgs,
     #[command(flatten)]
     pub(super) bill: BillArgs,
     #[command(flatten)]

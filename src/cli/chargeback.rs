@@ -8,8 +8,7 @@ use super::session::{self, start};
 use super::strictness::{exit_of_counts, nothing_to_read};
 use super::terminal::{check_output, page, say, say_reads_not_logged, write_out};
 use super::time_args::{self, DefaultWindow};
-use crate::app::audit::AuditRun;
-use crate::app::exports::Wants;
+use crate::app::compared;
 use crate::app::failure::Failure;
 use crate::app::record_files::{parquet, workbook};
 use crate::attribute;
@@ -76,10 +75,12 @@ pub(super) fn run(args: &ChargebackArgs) -> Result<Exit, Failure> {
     let by = dimensions(&args.by);
     let context = start(run_args)?;
     let window = window(run_args, args, context.now)?;
-    let run = AuditRun::prepare(&context, window, Wants::Bill)?;
     let by_reads = by.iter().any(|dimension| dimension.is_of_reads());
     let spill = args.spill.options();
-    let charged = run.charged(&spill.file(), &spill, by_reads)?;
+    // The chains of all days tell what was read, and which are ambiguous.
+    let is_whole = by_reads || run_args.strict;
+    let run = compared::prepare_charges(&context, window, is_whole, &spill)?;
+    let charged = compared::charged(&run, &spill.file(), &spill, by_reads)?;
     let (audit, ambiguous) = (charged.audit, charged.ambiguous);
     session::say_coverage(run_args, &run, &audit)?;
     let nothing = nothing_to_read(run_args, &audit);

@@ -5,17 +5,18 @@ use super::exit::Exit;
 use super::formats::RecordFormat;
 use super::run_args::RunArgs;
 use super::session::{self, start};
-use super::strictness::{exit_of, nothing_to_read};
+use super::strictness::{exit_of_counts, nothing_to_read};
 use super::terminal::{check_output, page, say, write_out};
 use super::time_args::{self, DefaultWindow};
-use crate::app::audit::AuditRun;
+use crate::app::audit::{AuditRun, StitchedRun};
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
 use crate::app::nearest::nearest;
+use crate::app::query_tables::{self, TableNeeds};
 use crate::app::record_files::{parquet, workbook};
 use crate::local::write_new;
 use crate::model::audit::Audit;
-use crate::model::chain::Chain;
+use crate::model::chain::{Chain, ambiguous_in};
 use crate::model::data_catalogs::DataCatalogs;
 use crate::model::table::{Table, Values};
 use crate::model::text::Text;
@@ -29,7 +30,7 @@ use crate::output::{csv, table_text};
 use crate::queries::{self, BindError, QueryHeader, Saved};
 use crate::records;
 use crate::records::queries::QueryRecord;
-use crate::tables::{self, SqlError};
+use crate::tables::{self, NamedColumns, SqlError};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Read};
@@ -71,16 +72,19 @@ pub(super) fn run(args: &QueryArgs) -> Result<Exit, Failure> {
     let default = DefaultWindow::Last(DEFAULT_SECONDS);
     let window = time_args::window(run_args, context.now, default)?.whole_days();
     let run = AuditRun::prepare(&context, window, Wants::Bill)?;
-    let audit = session::audit(run_args, &run)?;
+    let Stitched {
+        audit,
+        tables,
+        ambiguous,
+    } = stitched(args, &run, query.as_ref())?;
+    session::say_coverage(run_args, &run, &audit)?;
     let nothing = nothing_to_read(run_args, &audit);
     let catalogs = run.plan.exports.catalogs.as_ref();
-    let tables = record_tables(&audit, catalogs, &run.plan.topology);
     if let Some(dir) = &args.export {
         export(run_args, dir, &tables, &audit)?;
     }
     if let Some(query) = &query {
-        let result =
-            tables::run(&query.sql, &tables).map_err(|error| complaint(&error, query, &tables))?;
+        let result = tables::run(&query.sql, &tables).map_err(|error| complaint(&error, query))?;
         let name = args.name.as_deref().unwrap_or("query");
         let result = Table {
             name: name.to_owned(),
@@ -105,7 +109,55 @@ pub(super) fn run(args: &QueryArgs) -> Result<Exit, Failure> {
             }
         }
     }
-    Ok(exit_of(run_args, &audit).max(nothing))
+    Ok(exit_of_counts(run_args, &audit, ambiguous).max(nothing))
+}
+
+/// A run, and the tables that SQL reads.
+struct Stitched {
+    audit: Audit,
+    tables: Vec<Table>,
+    ambiguous: u64,
+}
+
+/// Reads and stitches; of more events than fit in memory, only into what is named.
+fn stitched(
+    args: &QueryArgs,
+    run: &AuditRun<'_>,
+    query: Option<&SqlText>,
+) -> Result<Stitched, Failure> {
+    let spill = args.spill.options();
+    let named = match query {
+        Some(query) if args.export.is_none() => NamedColumns::of(&query.sql),
+        _ => NamedColumns::all(),
+    };
+    let needs = TableNeeds {
+        named: &named,
+        bytes_max: args.memory_mb.saturating_mul(1_000_000),
+    };
+    needs.check(run, &spill)?;
+    let catalogs = run.plan.exports.catalogs.as_ref();
+    let topology = &run.plan.topology;
+    let file = spill.file();
+    match run.run_spilling(&file, &spill)? {
+        StitchedRun::Whole(audit) => Ok(Stitched {
+            tables: record_tables(&audit, catalogs, topology).into(),
+            ambiguous: ambiguous_in(&audit.chains),
+            audit: *audit,
+        }),
+        StitchedRun::Sliced(sliced) => {
+            let (audit, mut tables, ambiguous) = query_tables::of_slices(run, sliced, &needs)?;
+            let others = [
+                charges_table(&audit, topology),
+                catalogs_table(&audit, catalogs),
+            ];
+            tables.extend(others);
+            Ok(Stitched {
+                audit,
+                tables,
+                ambiguous,
+            })
+        }
+    }
 }
 
 fn nothing_asked() -> Failure {
@@ -120,16 +172,25 @@ fn record_tables(
     topology: &Topology,
 ) -> [Table; 6] {
     let attribution = audit.attribution.as_ref();
-    let charges = attribution.map_or(&[][..], |attribution| &attribution.charges);
     let chains: Vec<&Chain> = audit.chains.iter().collect();
     [
         records::chains::table(&chains),
         records::hops::table(&chains),
         records::queries::table(&QueryRecord::all_of(&chains, attribution)),
         records::reads::table(&chains, topology),
-        records::catalog_tables::table(catalogs, &audit.coverage.reads_not_logged),
-        records::charges::table(charges, topology),
+        catalogs_table(audit, catalogs),
+        charges_table(audit, topology),
     ]
+}
+
+fn charges_table(audit: &Audit, topology: &Topology) -> Table {
+    let attribution = audit.attribution.as_ref();
+    let charges = attribution.map_or(&[][..], |attribution| &attribution.charges);
+    records::charges::table(charges, topology)
+}
+
+fn catalogs_table(audit: &Audit, catalogs: Option<&DataCatalogs>) -> Table {
+    records::catalog_tables::table(catalogs, &audit.coverage.reads_not_logged)
 }
 
 /// The SQL that was asked for, its parameters filled in.
@@ -187,7 +248,9 @@ fn read(path: &Path) -> Result<String, Failure> {
 }
 
 /// The error with the line it is about, and what was probably meant.
-fn complaint(error: &SqlError, query: &SqlText, tables: &[Table]) -> Failure {
+fn complaint(error: &SqlError, query: &SqlText) -> Failure {
+    // Columns that are not named may not have been read.
+    let tables = record_tables(&Audit::default(), None, &Topology::default());
     let mut message = query.origin.clone();
     if let Some(place) = error.place {
         let _ = write!(message, ":{}:{}", place.line, place.column);

@@ -63,6 +63,33 @@ impl Values {
         cell.unwrap_or(Cell::Null)
     }
 
+    /// Adds values of the same kind; others are unknown.
+    fn append(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Text(own), Self::Text(more)) => own.extend(more),
+            (Self::Integer(own), Self::Integer(more)) => own.extend(more),
+            (Self::Decimal(own), Self::Decimal(more)) => own.extend(more),
+            (Self::Boolean(own), Self::Boolean(more)) => own.extend(more),
+            (Self::Date(own), Self::Date(more)) => own.extend(more),
+            (Self::Timestamp(own), Self::Timestamp(more)) => own.extend(more),
+            (Self::Float(own), Self::Float(more)) => own.extend(more),
+            (own, more) => own.append_unknown(more.len()),
+        }
+    }
+
+    fn append_unknown(&mut self, count: usize) {
+        let rows = self.len() + count;
+        match self {
+            Self::Text(own) => own.resize(rows, None),
+            Self::Integer(own) => own.resize(rows, None),
+            Self::Decimal(own) => own.resize(rows, None),
+            Self::Boolean(own) => own.resize(rows, None),
+            Self::Date(own) => own.resize(rows, None),
+            Self::Timestamp(own) => own.resize(rows, None),
+            Self::Float(own) => own.resize(rows, None),
+        }
+    }
+
     /// Returns true if people read it as a number, flush right.
     #[must_use]
     pub fn is_numeric(&self) -> bool {
@@ -127,6 +154,13 @@ impl Table {
             values,
         });
         self
+    }
+
+    /// Adds the rows of a table with the same columns.
+    pub fn append(&mut self, other: Self) {
+        for (own, more) in self.columns.iter_mut().zip(other.columns) {
+            own.values.append(more.values);
+        }
     }
 
     /// Returns the number of rows.

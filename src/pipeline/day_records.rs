@@ -35,6 +35,8 @@ pub struct DayTallies {
     pub(super) history: History,
     pub(super) reads: ReadsTally,
     pub(super) roles: KnownRoles,
+    /// Rows of queries; they are kept apart, since only a bill needs them.
+    #[serde(skip)]
     pub(super) queries: BilledQueries,
 }
 
@@ -152,6 +154,27 @@ impl DayTallies {
     /// When the bytes are none of tallies.
     pub fn decoded(bytes: &[u8]) -> Result<Self, RecordError> {
         decoded(bytes)
+    }
+
+    /// The rows of queries in bytes.
+    #[must_use]
+    pub fn encoded_queries(&self) -> Vec<u8> {
+        encoded(&self.queries)
+    }
+
+    /// The same tallies with rows of queries from bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are none of queries.
+    pub fn with_queries(self, bytes: &[u8]) -> Result<Self, RecordError> {
+        let queries = decoded(bytes)?;
+        Ok(Self { queries, ..self })
+    }
+
+    /// Forgets what matters for the next day alone.
+    pub fn forget_recent(&mut self) {
+        self.history.forget_recent();
     }
 
     /// Adds the tallies of a later day.

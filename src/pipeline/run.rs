@@ -3,7 +3,7 @@
 use super::day_records::{DayRecord, Earlier, RecordDraft};
 use super::evaluate::evaluate;
 use super::money::{Charging, add_money};
-use super::plan::{Exports, PipelineError, Plan, SlicePlan, SpillLimits, Watcher, pool};
+use super::plan::{Checks, Exports, PipelineError, Plan, SlicePlan, SpillLimits, Watcher, pool};
 use super::read::Spilled;
 use super::slices::{EventsByDay, SlicedRun};
 use super::spool::Spool;
@@ -18,7 +18,7 @@ use crate::model::integrity::{Integrity, Verification};
 use crate::model::text::Text;
 use crate::ports::{KeptEvent, LogSource, Recalled, Remembered, SpillFile};
 use crate::reads::{self, ReadsTally};
-use crate::rules;
+use crate::rules::{self, History, HistoryInput};
 use crate::stitch::{self, WindowClues};
 use hashbrown::HashSet;
 use serde_json::Value;
@@ -290,9 +290,7 @@ fn finish_after(
         charging.finish(&mut audit, plan)?;
     }
     reads::attach(&mut audit.chains, &audit.events, plan.exports.of_reads());
-    let mut of_reads = ReadsTally::default();
-    of_reads.add_chains(&audit.chains);
-    of_reads.add_events(&audit.events, &audit.chains, plan.window);
+    let mut of_reads = ReadsTally::of(&audit.chains, &audit.events, plan.window);
     let record = draft.map(|mut draft| {
         draft.add_chains(&audit.chains, &audit.events, &roles);
         draft.finish(of_reads.clone(), roles.clone())
@@ -302,19 +300,7 @@ fn finish_after(
     audit.roles = tallies.roles;
     audit.roles.add(roles);
     if let Some(checks) = &plan.checks {
-        let mut history = tallies.history;
-        if let Some(baseline) = checks.baseline(plan) {
-            let input = rules::HistoryInput {
-                baseline,
-                roles: &audit.roles,
-                chains: &audit.chains,
-                events: &audit.events,
-            };
-            history.add(&input, &rules::history_options(&checks.rules));
-        }
-        let (findings, trends) = evaluate(&audit, checks, plan, &integrity, &history);
-        audit.findings = Some(findings);
-        audit.trends = trends;
+        check(&mut audit, checks, plan, &integrity, tallies.history);
     }
     if let Some(wanted) = &plan.slice {
         let context = stitch::Context {
@@ -330,6 +316,28 @@ fn finish_after(
         )?);
     }
     Ok((audit, record))
+}
+
+/// Asks the rules, after the days of a history.
+fn check(
+    audit: &mut Audit,
+    checks: &Checks,
+    plan: &Plan,
+    integrity: &[Integrity],
+    mut history: History,
+) {
+    if let Some(baseline) = checks.baseline(plan) {
+        let input = HistoryInput {
+            baseline,
+            roles: &audit.roles,
+            chains: &audit.chains,
+            events: &audit.events,
+        };
+        history.add(&input, &rules::history_options(&checks.rules));
+    }
+    let (findings, trends) = evaluate(audit, checks, plan, integrity, &history);
+    audit.findings = Some(findings);
+    audit.trends = trends;
 }
 
 /// A result, and the record of its day, if the plan asks for that.

@@ -20,10 +20,7 @@ pub fn not_logged<'a>(
     window: TimeWindow,
     owners: impl Iterator<Item = &'a AccountId>,
 ) -> BTreeMap<ReadEvents, BTreeSet<AccountId>> {
-    let mut tally = ReadsTally::default();
-    tally.add_chains(chains);
-    tally.add_events(events, chains, window);
-    tally.not_logged(owners)
+    ReadsTally::of(chains, events, window).not_logged(owners)
 }
 
 /// The accounts of queries, and of events that tell what queries read, gathered from some chains and
@@ -36,6 +33,15 @@ pub struct ReadsTally {
 }
 
 impl ReadsTally {
+    /// Gathers all at once.
+    #[must_use]
+    pub fn of(chains: &[Chain], events: &[Event], window: TimeWindow) -> Self {
+        let mut tally = Self::default();
+        tally.add_chains(chains);
+        tally.add_events(events, chains, window);
+        tally
+    }
+
     /// Adds chains, with what their queries read.
     pub fn add_chains(&mut self, chains: &[Chain]) {
         for chain in chains {

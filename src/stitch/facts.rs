@@ -71,7 +71,7 @@ impl WindowClues {
     /// Adds what is known of other events.
     pub fn merge(&mut self, other: Self) {
         self.roles.merge(other.roles);
-        self.quick_arns.merge(other.quick_arns);
+        self.quick_arns.merge(&other.quick_arns);
         self.has_quick_queries |= other.has_quick_queries;
     }
 

@@ -91,7 +91,7 @@ impl QuickArns {
     }
 
     /// Adds ARNs that are known from elsewhere.
-    pub(super) fn merge(&mut self, other: Self) {
+    pub(super) fn merge(&mut self, other: &Self) {
         for (id, arn) in &other.0 {
             self.add_arn(id, arn.as_ref());
         }

@@ -20,6 +20,15 @@ const RECORD_BYTES_MAX: u64 = 1 << 30;
 
 const ZSTANDARD_LEVEL: i32 = 3;
 
+/// The facts of a record.
+#[derive(Debug)]
+pub struct StoredFacts {
+    /// Facts in bytes.
+    pub facts: Vec<u8>,
+    /// Events among the facts.
+    pub events: Vec<Event>,
+}
+
 /// A record that is to be kept.
 #[derive(Debug)]
 pub struct NewRecord<'a> {
@@ -31,6 +40,8 @@ pub struct NewRecord<'a> {
     pub events: &'a [Event],
     /// Tallies in bytes.
     pub tallies: &'a [u8],
+    /// Rows of queries in bytes.
+    pub queries: &'a [u8],
 }
 
 impl Store {
@@ -49,6 +60,19 @@ impl Store {
             Ok((row.get(0)?, Text::from(row.get::<_, String>(1)?)))
         })?;
         Ok(rows.into_iter().collect())
+    }
+
+    /// The first day of which there are events; `None` if there are none.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub fn first_day_of_events(&mut self) -> Result<Option<UtcDay>, StoreError> {
+        let sql = "SELECT min(day) FROM segments WHERE kind = 'events'";
+        let found = self
+            .ledger
+            .rows(sql, &[], |row| row.get::<_, Option<UtcDay>>(0))?;
+        Ok(found.into_iter().flatten().next())
     }
 
     /// How often what a day's record is made of has changed, of days from one to another; days of which
@@ -74,7 +98,7 @@ impl Store {
     /// # Errors
     ///
     /// When the ledger or the record cannot be read.
-    pub fn day_facts(&mut self, day: UtcDay) -> Result<Option<(Vec<u8>, Vec<Event>)>, StoreError> {
+    pub fn day_facts(&mut self, day: UtcDay) -> Result<Option<StoredFacts>, StoreError> {
         let sql = "SELECT facts, events FROM day_records WHERE day = ?1";
         let row: Option<(Vec<u8>, Vec<u8>)> = self.ledger.try_to(|ledger| {
             let row = ledger.query_row(sql, [day], |row| Ok((row.get(0)?, row.get(1)?)));
@@ -90,7 +114,7 @@ impl Store {
         SegmentReader::default().read_segment(segment, &|_, _| true, &mut |kept| {
             events.push(kept.event);
         })?;
-        Ok(Some((facts, events)))
+        Ok(Some(StoredFacts { facts, events }))
     }
 
     /// The tallies of a day's record in bytes; `None` if there is none.
@@ -99,7 +123,19 @@ impl Store {
     ///
     /// When the ledger or the record cannot be read.
     pub fn day_tallies(&mut self, day: UtcDay) -> Result<Option<Vec<u8>>, StoreError> {
-        let sql = "SELECT tallies FROM day_records WHERE day = ?1";
+        self.unpacked_part("SELECT tallies FROM day_records WHERE day = ?1", day)
+    }
+
+    /// The rows of queries of a day's record in bytes; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger or the record cannot be read.
+    pub fn day_queries(&mut self, day: UtcDay) -> Result<Option<Vec<u8>>, StoreError> {
+        self.unpacked_part("SELECT queries FROM day_records WHERE day = ?1", day)
+    }
+
+    fn unpacked_part(&mut self, sql: &str, day: UtcDay) -> Result<Option<Vec<u8>>, StoreError> {
         let row: Option<Vec<u8>> = self.ledger.try_to(|ledger| {
             let row = ledger.query_row(sql, [day], |row| row.get(0));
             row.optional()
@@ -149,13 +185,15 @@ impl Writer {
             message,
         })?;
         let (facts, tallies) = (packed(record.facts)?, packed(record.tallies)?);
+        let queries = packed(record.queries)?;
         self.ledger.try_to(|ledger| {
             let sql = "INSERT OR REPLACE INTO day_records
-                           (day, inputs, facts, events, tallies)
-                       VALUES (?1, ?2, ?3, ?4, ?5)";
-            ledger.execute(sql, params![day, record.inputs, facts, events, tallies])?;
+                           (day, inputs, facts, events, tallies, queries)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            let values = params![day, record.inputs, facts, events, tallies, queries];
+            ledger.execute(sql, values)?;
             // Readers of a folder that they may not write need all of it in one file.
-            ledger.pragma_query(None, "wal_checkpoint", |_| Ok(()))
+            ledger.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         })
     }
 }

@@ -33,7 +33,7 @@ mod statistics;
 mod tidy;
 mod writer;
 
-pub use day_records::NewRecord;
+pub use day_records::{NewRecord, StoredFacts};
 pub use documents::{CostPages, StoredDocument};
 pub use error::StoreError;
 pub use exports::{KeptExports, ListedExport, StoredExport};

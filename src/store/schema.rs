@@ -246,7 +246,8 @@ CREATE TABLE day_records (
     inputs TEXT NOT NULL,
     facts BLOB NOT NULL,
     events BLOB NOT NULL,
-    tallies BLOB NOT NULL
+    tallies BLOB NOT NULL,
+    queries BLOB NOT NULL
 ) STRICT;
 -- How often what a day's record is made of has changed.
 CREATE TABLE day_revisions (day INTEGER PRIMARY KEY, revision INTEGER NOT NULL) STRICT;

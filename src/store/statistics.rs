@@ -98,6 +98,8 @@ impl Writer {
             Ok((row.get::<_, String>(0)?, row.get::<_, UtcDay>(1)?))
         })?;
         let known: BTreeMap<String, UtcDay> = known.into_iter().collect();
+        let answered: Vec<QueryExecutionId> =
+            asked.known.iter().map(|(id, _)| id.clone()).collect();
         let mut days: BTreeMap<UtcDay, Vec<StoredStatistics>> = BTreeMap::new();
         for (id, statistics) in asked.known {
             let submitted = statistics.submitted_at.map(UtcSecond::utc_day);
@@ -118,10 +120,11 @@ impl Writer {
             for (day, written, told) in &segments {
                 let rows = count(told.len());
                 name_segment(&transaction, "statistics", *day, written, rows)?;
-                for (id, _) in told {
-                    let sql = "UPDATE executions SET state = 'known' WHERE id = ?1";
-                    transaction.execute(sql, [id.to_string()])?;
-                }
+            }
+            // Those that were kept before their query was, too.
+            for id in &answered {
+                let sql = "UPDATE executions SET state = 'known' WHERE id = ?1";
+                transaction.execute(sql, [id.to_string()])?;
             }
             for id in &asked.unavailable {
                 let sql = "UPDATE executions SET state = 'unavailable'
@@ -235,6 +238,21 @@ impl Store {
     /// When the ledger or a segment cannot be read.
     pub fn statistics(&mut self, window: &TimeWindow) -> Result<Statistics, StoreError> {
         self.at_one_moment(|store| store.statistics_once(window))
+    }
+
+    /// Returns the number of query executions that logs name on the days of a window.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub fn execution_count(&mut self, window: &TimeWindow) -> Result<u64, StoreError> {
+        let days = event_days(window);
+        let sql = "SELECT count(*) FROM executions WHERE day BETWEEN ?1 AND ?2";
+        let found = self
+            .ledger
+            .rows(sql, &[&days.0, &days.1], |row| row.get::<_, i64>(0))?;
+        let count = found.first().copied().unwrap_or(0);
+        Ok(count.try_into().unwrap_or(0))
     }
 
     fn statistics_once(&mut self, window: &TimeWindow) -> Result<Statistics, StoreError> {

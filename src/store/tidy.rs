@@ -176,13 +176,13 @@ mod tests {
     #[test]
     fn segments_are_put_together_as_far_as_they_fit_in_memory() {
         let of = |rows: &[u64]| {
-            let named = |rows: &u64| LiveSegment {
+            let segment = |rows: &u64| LiveSegment {
                 day: UtcDay::MIN,
                 name: String::new(),
                 digest: None,
                 rows: *rows,
             };
-            let names: Vec<LiveSegment> = rows.iter().map(named).collect();
+            let names: Vec<LiveSegment> = rows.iter().map(segment).collect();
             groups(&names)
                 .iter()
                 .map(|group| group.len())

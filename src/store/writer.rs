@@ -287,13 +287,7 @@ impl Writer {
         let executions = executions(&rows);
         let times = rows.iter().map(|row| row.event.time);
         let mut revised: BTreeSet<UtcDay> = times.flat_map(days_of).collect();
-        let mut segments = Vec::new();
-        let mut days: Vec<(UtcDay, Vec<KeptEvent>)> = events::by_day(rows).into_iter().collect();
-        days.sort_unstable_by_key(|(day, _)| *day);
-        for (day, mut rows) in days {
-            rows.sort_by_key(|row| row.event.place);
-            segments.push((day, self.write_events(day, &rows)?, rows.len()));
-        }
+        let segments = self.write_days(rows)?;
         let now = self.now;
         let noted = &self.noted;
         self.ledger.try_to(|ledger| {
@@ -301,10 +295,8 @@ impl Writer {
             let mut touched = HashSet::new();
             for (id, object) in &entries {
                 let before = insert(&transaction, *id, object, now)?;
-                revised.extend(before.into_iter().flat_map(|(first, last)| {
-                    // Its events reach a day further, to both sides.
-                    (first - 1).until(last + 2)
-                }));
+                // Its events reach a day further, to both sides.
+                revised.extend(before.iter().flat_map(|day| [*day - 1, *day, *day + 1]));
                 touched.insert(day_of(object));
             }
             for (day, written, rows) in &segments {
@@ -333,6 +325,21 @@ impl Writer {
             .collect();
         self.noted.extend(new);
         Ok(u64::from(next - first))
+    }
+
+    /// Writes a segment for each day of events.
+    fn write_days(
+        &self,
+        rows: Vec<KeptEvent>,
+    ) -> Result<Vec<(UtcDay, WrittenSegment, usize)>, StoreError> {
+        let mut segments = Vec::new();
+        let mut days: Vec<(UtcDay, Vec<KeptEvent>)> = events::by_day(rows).into_iter().collect();
+        days.sort_unstable_by_key(|(day, _)| *day);
+        for (day, mut rows) in days {
+            rows.sort_by_key(|row| row.event.place);
+            segments.push((day, self.write_events(day, &rows)?, rows.len()));
+        }
+        Ok(segments)
     }
 
     pub(super) fn write_events(
@@ -619,7 +626,7 @@ fn insert(
     id: u32,
     object: &ReadObject,
     now: UtcSecond,
-) -> rusqlite::Result<Option<(UtcDay, UtcDay)>> {
+) -> rusqlite::Result<Vec<UtcDay>> {
     let ReadObject {
         key,
         version,
@@ -692,24 +699,23 @@ fn insert(
 }
 
 /// Replaces an earlier version of an object: its events no longer count, and its errors are
-/// cleared. Returns the days of its records, if there was one.
-fn supersede(
-    transaction: &Transaction<'_>,
-    key: &str,
-) -> rusqlite::Result<Option<(UtcDay, UtcDay)>> {
+/// cleared. Returns the days of its records.
+fn supersede(transaction: &Transaction<'_>, key: &str) -> rusqlite::Result<Vec<UtcDay>> {
     let before: Option<u32> = transaction
         .query_row("SELECT id FROM objects WHERE key = ?1", [key], |row| {
             row.get(0)
         })
         .optional()?;
-    let mut days_before = None;
+    let mut days_before = Vec::new();
     if let Some(before) = before {
-        let days = "SELECT coalesce(min(json_extract(value, '$[2]')), 0),
-                        coalesce(max(json_extract(value, '$[2]')), 0)
-                    FROM objects, json_each(objects.seen) WHERE objects.id = ?1";
-        let (first, last): (UtcDay, UtcDay) =
-            transaction.query_row(days, [before], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        days_before = Some((first, last));
+        let days = "SELECT DISTINCT json_extract(value, '$[2]')
+                    FROM objects, json_each(objects.seen) WHERE objects.id = ?1 ORDER BY 1";
+        let mut statement = transaction.prepare_cached(days)?;
+        let days = statement.query_map([before], |row| row.get::<_, UtcDay>(0))?;
+        days_before = days.collect::<rusqlite::Result<_>>()?;
+        let epoch = UtcDay::numbered(0);
+        let first = days_before.first().copied().unwrap_or(epoch);
+        let last = days_before.last().copied().unwrap_or(epoch);
         let sql = "INSERT OR IGNORE INTO superseded VALUES (?1, ?2, ?3)";
         transaction.execute(sql, params![before, first, last])?;
         transaction.execute("DELETE FROM fingerprints WHERE object = ?1", [before])?;

@@ -10,4 +10,4 @@
 mod frame;
 mod sql;
 
-pub use sql::{SqlError, SqlPlace, names, run};
+pub use sql::{NamedColumns, SqlError, SqlPlace, names, run};

@@ -11,6 +11,7 @@ use sqlparser::ast::{
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 /// A place in SQL text, from 1.
@@ -308,6 +309,91 @@ pub fn names(sql: &str, name: &str) -> bool {
     find_word(sql, name).is_some()
 }
 
+/// The tables and columns that SQL may read, by its words: it may be fewer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamedColumns {
+    /// `None` if everything is read.
+    words: Option<BTreeSet<String>>,
+    /// True if columns are also read that are not named.
+    has_star: bool,
+}
+
+impl NamedColumns {
+    /// Everything.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// What SQL names. Text that cannot be split into words names everything.
+    #[must_use]
+    pub fn of(sql: &str) -> Self {
+        let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize() else {
+            return Self::all();
+        };
+        let tokens = tokens.into_iter();
+        let tokens: Vec<Token> = tokens
+            .filter(|token| !matches!(token, Token::Whitespace(_)))
+            .collect();
+        let words = tokens.iter().filter_map(word);
+        let mut named = Self {
+            words: Some(words.collect()),
+            has_star: false,
+        };
+        // COLUMNS('...') names columns by a pattern, NATURAL JOIN by no name at all, and a star after
+        // DISTINCT ON (...) looks like a product.
+        let is_pattern = named.has_word("columns") || named.has_word("natural");
+        let pairs = tokens
+            .windows(2)
+            .map(|pair| (word(&pair[0]), word(&pair[1])));
+        let is_distinct_on = |(first, second): (Option<String>, Option<String>)| {
+            first.as_deref() == Some("distinct") && second.as_deref() == Some("on")
+        };
+        let is_pattern = is_pattern || pairs.into_iter().any(is_distinct_on);
+        let stars = (0..tokens.len()).filter(|at| tokens[*at] == Token::Mul);
+        named.has_star = is_pattern || stars.into_iter().any(|at| is_of_columns(&tokens, at));
+        named
+    }
+
+    fn has_word(&self, name: &str) -> bool {
+        let words = self.words.as_ref();
+        words.is_none_or(|words| words.contains(name))
+    }
+
+    /// Returns true if a table may be read.
+    #[must_use]
+    pub fn has_table(&self, table: &str) -> bool {
+        self.has_word(table)
+    }
+
+    /// Returns true if a column of a table may be read.
+    #[must_use]
+    pub fn has(&self, table: &str, column: &str) -> bool {
+        self.has_table(table) && (self.has_star || self.has_word(column))
+    }
+}
+
+fn word(token: &Token) -> Option<String> {
+    match token {
+        Token::Word(word) => Some(word.value.to_lowercase()),
+        _ => None,
+    }
+}
+
+/// Returns true if a star stands for columns: it is no product, and does not count rows.
+fn is_of_columns(tokens: &[Token], at: usize) -> bool {
+    let before = |distance: usize| at.checked_sub(distance).map(|at| &tokens[at]);
+    match before(1) {
+        Some(Token::LParen) => before(2).and_then(word).is_none_or(|name| name != "count"),
+        Some(Token::Number(..) | Token::RParen | Token::SingleQuotedString(_)) => false,
+        Some(Token::Word(word)) => {
+            let word = word.value.to_lowercase();
+            ["select", "distinct", "all"].contains(&word.as_str())
+        }
+        _ => true,
+    }
+}
+
 /// Returns the first position of a name in the text, outside strings and comments.
 fn find_word(sql: &str, name: &str) -> Option<SqlPlace> {
     let tokens = Tokenizer::new(&GenericDialect {}, sql)
@@ -328,6 +414,30 @@ fn find_word(sql: &str, name: &str) -> Option<SqlPlace> {
 mod tests {
     use super::*;
     use crate::model::table::Values;
+
+    #[test]
+    fn columns_that_are_not_named_need_not_be_read() {
+        let named = |sql: &str, column: &str| NamedColumns::of(sql).has("chains", column);
+        let sql = "SELECT count(*), sum(query_count * 2) FROM Chains WHERE \"Started_At\" > '2026'";
+        assert!(named(sql, "query_count") && named(sql, "started_at"));
+        assert!(!named(sql, "chain_id"));
+        assert!(!NamedColumns::of(sql).has_table("queries"));
+        for sql in [
+            "SELECT * FROM chains",
+            "SELECT DISTINCT * FROM chains",
+            "SELECT c.* FROM chains c",
+            "SELECT started_at, * FROM chains",
+            "SELECT COLUMNS('^chain') FROM chains",
+            "SELECT max(*) FROM chains",
+            "SELECT count(*) FROM chains NATURAL JOIN queries",
+            "SELECT DISTINCT ON (started_at) * FROM chains",
+            "SELECT 'cut off FROM chains",
+        ] {
+            assert!(named(sql, "chain_id"), "{sql}");
+        }
+        let product = "SELECT (1 + query_count) * started, 2*3 FROM chains";
+        assert!(!named(product, "chain_id"));
+    }
 
     fn tables() -> Vec<Table> {
         let table = Table::new("t")

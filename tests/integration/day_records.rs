@@ -77,6 +77,30 @@ fn findings_are_those_of_a_run_that_reads_all_days() {
             "--baseline",
             "10d",
         ],
+        &[
+            "--from",
+            "2026-11-10",
+            "--to",
+            "2026-11-11",
+            "--baseline",
+            "35d",
+        ],
+        &[
+            "--from",
+            "2026-11-10",
+            "--to",
+            "2026-11-11",
+            "--baseline",
+            "200d",
+        ],
+        &[
+            "--from",
+            "2026-11-10",
+            "--to",
+            "2026-11-11",
+            "--baseline",
+            "0d",
+        ],
     ] {
         for format in ["csv", "table", "asff"] {
             let asked = [&["findings", "--format", format][..], window].concat();
@@ -152,6 +176,62 @@ fn the_next_night_reads_a_night() {
     // A longer window is compared with one day more, which may decide about the next ones.
     let days = of_day("2026-11-11", "2026-11-15");
     assert!((1..=4).contains(&days), "{days}");
+}
+
+#[test]
+fn a_month_is_charged_from_records() {
+    let folder = collected();
+    let folder = folder.path();
+    for by in [
+        "business-unit",
+        "consumer,day",
+        "user,data-source,work-group,origin",
+    ] {
+        for format in ["csv", "json"] {
+            let asked = [
+                "chargeback",
+                "--month",
+                "2026-11",
+                "--by",
+                by,
+                "--format",
+                format,
+            ];
+            let (whole, _) = said(folder, &asked);
+            for _ in 0..2 {
+                let (of_records, _) =
+                    said(folder, &[&asked[..], &["--spill-above", "10"]].concat());
+                if format == "json" {
+                    let rows = |text: &str| {
+                        let mut value: Value = serde_json::from_str(text).unwrap();
+                        without_coverage(&mut value);
+                        value
+                    };
+                    assert_eq!(rows(&of_records), rows(&whole), "{by}");
+                } else {
+                    assert_eq!(of_records, whole, "{by}");
+                }
+            }
+        }
+    }
+    let (_, days) = said(
+        folder,
+        &["chargeback", "--since", "10d", "--spill-above", "10"],
+    );
+    assert_eq!(days, 0);
+    // What was read of tables is in no record.
+    let by_table = [
+        "chargeback",
+        "--since",
+        "10d",
+        "--by",
+        "table",
+        "--format",
+        "csv",
+    ];
+    let (whole, _) = said(folder, &by_table);
+    let (same, days) = said(folder, &[&by_table[..], &["--spill-above", "10"]].concat());
+    assert_eq!((same, days), (whole, 0));
 }
 
 /// A log file of a day, by its place in the logs.
@@ -312,6 +392,59 @@ fn a_damaged_record_is_said() {
     // What cannot be read is made again.
     assert_eq!(night(folder).1, BASELINE_DAYS);
     assert_eq!(night(folder).1, 0);
+}
+
+#[test]
+fn names_of_accounts_in_a_bill_are_told() {
+    let folder = collected();
+    let folder = folder.path();
+    let path = folder.join("costs.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let mut bill: Value = serde_json::from_str(&text).unwrap();
+    bill["DimensionValueAttributes"] = serde_json::json!([
+        {"Value": "999988887777", "Attributes": {"description": "stranger-corp"}}
+    ]);
+    fs::write(&path, bill.to_string()).unwrap();
+    for spilled in [&[][..], &["--spill-above", "10"]] {
+        said(
+            folder,
+            &[&["report", "-o", "named"], &NIGHT[..], spilled].concat(),
+        );
+        let report = fs::read_to_string(folder.join("named/report.json")).unwrap();
+        assert!(report.contains("stranger-corp"), "{spilled:?}");
+    }
+}
+
+#[test]
+fn records_leave_nothing_beside_the_ledger() {
+    let folder = collected();
+    let folder = folder.path();
+    night(folder);
+    let log = folder.join("store/ledger.sqlite-wal");
+    assert_eq!(fs::metadata(log).map_or(0, |log| log.len()), 0);
+}
+
+/// The number of executions in each state.
+fn states(folder: &Path) -> Vec<(String, u64)> {
+    let ledger = rusqlite::Connection::open(folder.join("store/ledger.sqlite")).unwrap();
+    let sql = "SELECT state, count(*) FROM executions GROUP BY 1 ORDER BY 1";
+    let mut statement = ledger.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn statistics_that_came_before_their_query_are_known() {
+    let folder = six_weeks();
+    let folder = folder.path();
+    let account = folder.join("AWSLogs/o-exampleorgid/555566667777");
+    let away = folder.join("away");
+    fs::rename(&account, &away).unwrap();
+    collect(folder);
+    fs::rename(&away, &account).unwrap();
+    collect(folder);
+    let whole = collected();
+    assert_eq!(states(folder), states(whole.path()));
 }
 
 #[test]

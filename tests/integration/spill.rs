@@ -158,6 +158,75 @@ fn bills_are_the_same_with_all_events_on_disk() {
 }
 
 #[test]
+fn queries_give_the_same_with_all_events_on_disk() {
+    let folder = six_weeks();
+    for saved in qs_audit::queries::all() {
+        let parameters = saved.header().parameters;
+        if parameters.iter().all(|one| one.default.is_some()) {
+            let query = ["query", saved.name, "--since", "20d", "--format", "csv"];
+            same_with_all_on_disk(&folder, &query);
+        }
+    }
+    for sql in [
+        "SELECT * FROM queries ORDER BY started_at, query_execution_id",
+        "SELECT count(*) AS n FROM hops",
+        "SELECT count(*) AS n FROM chains NATURAL JOIN queries",
+        "SELECT DISTINCT ON (consumer_account_id) * FROM queries ORDER BY chain_id",
+        "SELECT q.billed_cost, sum(q.bytes_scanned) AS b FROM queries q GROUP BY 1 ORDER BY 1",
+        "SELECT c.chain_id, q.billed_cost FROM chains c JOIN queries q ON c.chain_id = q.chain_id ORDER BY 1, 2",
+    ] {
+        fs::write(folder.path().join("own.sql"), sql).unwrap();
+        let query = [
+            "query", "--file", "own.sql", "--since", "20d", "--format", "csv",
+        ];
+        same_with_all_on_disk(&folder, &query);
+    }
+}
+
+#[test]
+fn a_query_that_does_not_fit_in_memory_is_refused() {
+    let folder = six_weeks();
+    fs::write(folder.path().join("all.sql"), "SELECT * FROM queries").unwrap();
+    fs::write(
+        folder.path().join("few.sql"),
+        "SELECT count(*) AS n FROM queries",
+    )
+    .unwrap();
+    let mut command = program();
+    command
+        .current_dir(&folder)
+        .args(["collect", "--store", "store", "--from", "2026-10-01"]);
+    output(command.args(["--now", "2026-11-15T06:00:00Z"]), Exit::Clean);
+    let run = |file: &str, source: [&str; 2], exit: Exit| {
+        let mut command = program();
+        command
+            .current_dir(&folder)
+            .args(["query", "--file", file, "--since", "20d"]);
+        command.args([
+            "--now",
+            "2026-11-15T06:00:00Z",
+            "--spill-above",
+            "0",
+            "--memory-mb",
+            "1",
+        ]);
+        output(command.args(source), exit).1
+    };
+    let (store, logs) = (["--store", "store"], ["--logs", "AWSLogs"]);
+    // Of a store it is known before anything is read.
+    let refused = run("all.sql", store, Exit::Usage);
+    assert!(refused.contains("the query would need about"), "{refused}");
+    assert!(
+        refused.contains("name the columns that you need"),
+        "{refused}"
+    );
+    let refused = run("all.sql", logs, Exit::Usage);
+    assert!(refused.contains("before all days were read"), "{refused}");
+    run("few.sql", store, Exit::Clean);
+    run("few.sql", logs, Exit::Clean);
+}
+
+#[test]
 fn a_report_is_the_same_with_all_events_on_disk() {
     let folder = six_weeks();
     for window in [

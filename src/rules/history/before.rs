@@ -198,7 +198,8 @@ impl History {
     }
 
     fn add_programs(&mut self, input: &HistoryInput<'_>, agents: &QuickAgents) {
-        let mut sessions: BTreeMap<SessionKey<'_>, BTreeSet<Text>> = BTreeMap::new();
+        // A session counts on each day on which it was used.
+        let mut sessions: BTreeMap<(UtcDay, SessionKey<'_>), BTreeSet<Text>> = BTreeMap::new();
         let mut seen = SeenCalls::default();
         for chain in input.chains.iter().filter(|chain| chain.touches_quick) {
             for call in session_calls(chain, input.events, input.roles) {
@@ -206,7 +207,8 @@ impl History {
                 if !input.baseline.contains(call.event.time) {
                     continue;
                 }
-                let programs = sessions.entry(call.key).or_default();
+                let key = (call.event.time.utc_day(), call.key);
+                let programs = sessions.entry(key).or_default();
                 if is_new && let SessionUser::Program(program) = agents.user_of(call.event) {
                     programs.insert(program);
                 }
@@ -215,6 +217,12 @@ impl History {
         for programs in sessions.values() {
             self.tallies.programs.add_session(programs);
         }
+    }
+
+    /// Forgets what matters for a window that follows at once, and for no later one.
+    pub fn forget_recent(&mut self) {
+        self.tallies.connectors.event_ids.clear();
+        self.tallies.connectors.sessions.clear();
     }
 
     /// Adds what is known of other chains.
