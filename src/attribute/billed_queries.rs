@@ -6,6 +6,7 @@ use super::reconcile::QueryReasonCounts;
 use crate::model::chain::{Chain, ChainPath, Confidence, QueryExecution};
 use crate::model::charge::{ListPrice, NONE, Share, UNKNOWN};
 use crate::model::data_read::DataRead;
+use crate::model::execution::StatisticsCoverage;
 use crate::model::ids::{AccountId, DataSourceArn, Region};
 use crate::model::money::units;
 use crate::model::text::Text;
@@ -30,6 +31,29 @@ pub struct BilledQueries {
     /// What queries read, where that is gathered.
     #[serde(skip)]
     reads: Option<QueryTables>,
+}
+
+/// Queries that Athena took, counted.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct CountedQueries {
+    queries: u64,
+    with_statistics: u64,
+    /// Bytes that those with statistics scanned.
+    bytes_scanned: u64,
+}
+
+impl CountedQueries {
+    /// Adds them to the queries that statistics are of.
+    pub fn add_to(self, coverage: &mut Option<StatisticsCoverage>) {
+        if let Some(coverage) = coverage {
+            coverage.queries += self.queries;
+            coverage.queries_with_statistics += self.with_statistics;
+            let others = coverage.executions_without_query;
+            coverage.executions_without_query = others.saturating_sub(self.with_statistics);
+            let bytes = coverage.bytes_without_query;
+            coverage.bytes_without_query = bytes.saturating_sub(self.bytes_scanned);
+        }
+    }
 }
 
 /// What queries are grouped by, but for their day; members are codes.
@@ -214,6 +238,22 @@ impl BilledQueries {
         for (place, at) in &other.priced {
             self.priced.entry(place.clone()).or_insert(*at);
         }
+    }
+
+    /// How many these are, and how many of them have statistics.
+    #[must_use]
+    pub fn counted(&self) -> CountedQueries {
+        let rows = &self.rows;
+        let mut counted = CountedQueries::default();
+        for (lacks, scanned) in rows.lacks_statistics.iter().zip(&rows.scanned) {
+            counted.queries += 1;
+            if !lacks {
+                let bytes = scanned.bytes().unwrap_or_default();
+                counted.with_statistics += 1;
+                counted.bytes_scanned = counted.bytes_scanned.saturating_add(bytes);
+            }
+        }
+        counted
     }
 
     /// The group of a query.

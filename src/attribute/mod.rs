@@ -29,7 +29,7 @@ mod reconcile;
 mod share;
 mod split;
 
-pub use billed_queries::BilledQueries;
+pub use billed_queries::{BilledQueries, CountedQueries};
 pub use bytes::{ScanBilling, billed_bytes};
 pub use figures::{StatisticsTally, add_figures, join_statistics};
 pub use group::chargeback;

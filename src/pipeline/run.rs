@@ -284,6 +284,7 @@ fn finish_after(
     let statistics = plan.exports.statistics.as_ref();
     audit.statistics = statistics
         .map(|known| attribute::join_statistics(&mut audit.chains, known, &plan.exports.pricing));
+    tallies.queries.counted().add_to(&mut audit.statistics);
     if plan.exports.bill.is_some() {
         let mut charging = Charging::after(tallies.queries);
         charging.add(&audit.chains);

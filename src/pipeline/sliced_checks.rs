@@ -29,6 +29,7 @@ impl SlicedRun<'_> {
     pub fn checked(mut self, watcher: &dyn Watcher) -> Result<AuditWithRecord, PipelineError> {
         let plan = self.plan();
         let earlier = mem::take(&mut self.earlier);
+        let before = earlier.queries.counted();
         let mut days = CheckedDays::of(plan, earlier.history, earlier.queries);
         days.hold_earlier(&self.earlier_events);
         if let Some(draft) = &mut days.draft {
@@ -39,6 +40,7 @@ impl SlicedRun<'_> {
             Ok(())
         })?;
         let mut audit = told.audit;
+        before.add_to(&mut audit.statistics);
         let draft = days.draft.take();
         let record = draft.map(|draft| draft.finish(told.reads.clone(), told.roles.clone()));
         let mut reads = told.reads;

@@ -425,7 +425,7 @@ fn records_leave_nothing_beside_the_ledger() {
 }
 
 /// The number of executions in each state.
-fn states(folder: &Path) -> Vec<(String, u64)> {
+fn states(folder: &Path) -> Vec<(String, i64)> {
     let ledger = rusqlite::Connection::open(folder.join("store/ledger.sqlite")).unwrap();
     let sql = "SELECT state, count(*) FROM executions GROUP BY 1 ORDER BY 1";
     let mut statement = ledger.prepare(sql).unwrap();
