@@ -7,12 +7,11 @@ use super::day_inputs::{DayInputs, FACTS_DAYS};
 use super::exports;
 use super::failure::Failure;
 use super::options::SpillOptions;
-use crate::event_list::list::VERSION as LIST_VERSION;
 use crate::model::text::{Text, digest_id};
 use crate::model::time::UtcDay;
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
-use crate::pipeline::{DayFacts, DayRecord, DayTallies, Earlier, Plan, RECORD_VERSION, RecordPlan};
+use crate::pipeline::{DayFacts, DayRecord, DayTallies, Earlier, Plan, RecordPlan, record_version};
 use crate::rules::HistoryOptions;
 use crate::store::{NewRecord, Spill, Store, StoreError, Writer};
 use std::collections::BTreeMap;
@@ -224,7 +223,7 @@ fn settings(plan: &Plan, options: &HistoryOptions) -> String {
     digest_id(
         's',
         [
-            &*format!("{RECORD_VERSION} {LIST_VERSION}"),
+            &*record_version(),
             &format!("{topology:?}"),
             &format!("{options:?}"),
             &format!("{:?}", exports.pricing),

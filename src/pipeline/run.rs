@@ -140,7 +140,7 @@ pub fn run_after(
     };
     let (events, coverage) = read::reconcile(whole, &relevant, &listing);
     let key = |object: u32| keys.get(&object).cloned().unwrap_or_else(|| "".into());
-    let read = ReadEvents {
+    let read = WindowEvents {
         events,
         coverage,
         verified: None,
@@ -225,7 +225,7 @@ fn finish(
     coverage: Coverage,
     verified: Option<VerifiedObjects>,
 ) -> Result<Audit, PipelineError> {
-    let read = ReadEvents {
+    let read = WindowEvents {
         events,
         coverage,
         verified,
@@ -235,7 +235,7 @@ fn finish(
 }
 
 /// What was read of a window.
-struct ReadEvents {
+struct WindowEvents {
     events: Vec<Event>,
     coverage: Coverage,
     verified: Option<VerifiedObjects>,
@@ -244,10 +244,10 @@ struct ReadEvents {
 fn finish_after(
     plan: &Plan,
     key: &dyn Fn(u32) -> Text,
-    read: ReadEvents,
+    read: WindowEvents,
     earlier: Earlier,
 ) -> Result<AuditWithRecord, PipelineError> {
-    let ReadEvents {
+    let WindowEvents {
         events,
         mut coverage,
         verified,

@@ -8,11 +8,10 @@ use super::segments::Segment;
 use super::writer::Writer;
 use crate::model::event::Event;
 use crate::model::text::Text;
-use crate::model::time::{UtcDay, UtcSecond};
-use crate::model::window::{LOOK_AHEAD_SECONDS, LOOK_BACK_SECONDS};
+use crate::model::time::UtcDay;
 use crate::ports::KeptEvent;
-use rusqlite::{OptionalExtension, Transaction, params};
-use std::collections::{BTreeMap, BTreeSet};
+use rusqlite::{OptionalExtension, params};
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 /// Bytes of a record at most, before it is packed: more is no record of this program.
@@ -23,7 +22,7 @@ const ZSTANDARD_LEVEL: i32 = 3;
 /// The facts of a record.
 #[derive(Debug)]
 pub struct StoredFacts {
-    /// Facts in bytes.
+    /// The facts in bytes.
     pub facts: Vec<u8>,
     /// Events among the facts.
     pub events: Vec<Event>,
@@ -34,11 +33,11 @@ pub struct StoredFacts {
 pub struct NewRecord<'a> {
     /// Tells what it was made of from everything else.
     pub inputs: &'a str,
-    /// Facts in bytes.
+    /// The facts in bytes.
     pub facts: &'a [u8],
     /// Events among the facts.
     pub events: &'a [Event],
-    /// Tallies in bytes.
+    /// The tallies in bytes.
     pub tallies: &'a [u8],
     /// Rows of queries in bytes.
     pub queries: &'a [u8],
@@ -196,27 +195,4 @@ impl Writer {
             ledger.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         })
     }
-}
-
-/// The days whose records are made of an event at a moment, among other events.
-pub(super) fn days_of(at: UtcSecond) -> [UtcDay; 3] {
-    [
-        at.plus(-LOOK_AHEAD_SECONDS).utc_day(),
-        at.utc_day(),
-        at.plus(LOOK_BACK_SECONDS).utc_day(),
-    ]
-}
-
-/// Says that what the records of some days are made of has changed.
-pub(super) fn revise(
-    transaction: &Transaction<'_>,
-    days: &BTreeSet<UtcDay>,
-) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO day_revisions VALUES (?1, 1)
-               ON CONFLICT (day) DO UPDATE SET revision = revision + 1";
-    let mut statement = transaction.prepare_cached(sql)?;
-    for day in days {
-        statement.execute([day])?;
-    }
-    Ok(())
 }

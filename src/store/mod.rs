@@ -8,7 +8,7 @@
 //! | what a collecting run adds, in one step | [`writer`] |
 //! | small segments into one, old days away | [`tidy`] |
 //! | what a window needs of it | [`reader`] |
-//! | what later runs need of a day, in place of its events | [`day_records`] |
+//! | what later runs need of a day, in place of its events | [`day_records`], [`revisions`] |
 //! | answers that cost money or time, kept as text | [`documents`] |
 //! | bills and other exports, as they were in buckets | [`exports`] |
 //!
@@ -26,6 +26,7 @@ mod folder;
 mod ledger;
 mod number;
 mod reader;
+mod revisions;
 mod schema;
 mod segments;
 mod spill;

@@ -1,11 +1,11 @@
 //! Query statistics, kept for good: Athena forgets them after 45 days.
 
-use super::day_records::revise;
 use super::error::StoreError;
 use super::folder::{StoreFolder, WrittenSegment};
 use super::ledger::LiveSegment;
 use super::number::count;
 use super::reader::{Store, event_days};
+use super::revisions::revise;
 use super::segments::{Segment, integer, segment_bytes};
 use super::writer::{Writer, name_segment, starts};
 use crate::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
@@ -135,7 +135,8 @@ impl Writer {
         })
     }
 
-    /// Leaves out what is kept of these days already.
+    /// Leaves out what is kept of these days already. What an earlier version kept lacks members, and is
+    /// kept again.
     fn leave_out_kept(
         &mut self,
         days: &mut BTreeMap<UtcDay, Vec<StoredStatistics>>,
@@ -143,7 +144,14 @@ impl Writer {
         for (day, told) in &mut *days {
             let mut kept = Statistics::default();
             for named in self.ledger.segments("statistics", (*day, *day))? {
-                read(&self.folder, &named, &mut kept)?;
+                let mut has_all = true;
+                Segment::open(&self.folder, &named)?.for_each(|rows| {
+                    has_all &= rows.texts_if_any("tables").is_some();
+                    Ok(())
+                })?;
+                if has_all {
+                    read(&self.folder, &named, &mut kept)?;
+                }
             }
             told.retain(|(id, statistics)| kept.by_id.get(id) != Some(statistics));
         }

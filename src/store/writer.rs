@@ -1,11 +1,11 @@
 //! Writing a collecting run to the store, each batch in one step.
 
-use super::day_records::{days_of, revise};
 use super::error::StoreError;
 use super::events::{self, SegmentReader};
 use super::folder::{Lock, StoreFolder, WrittenSegment};
 use super::ledger::Ledger;
 use super::number::count;
+use super::revisions::{days_of, revise};
 use super::segments::Segment;
 use crate::event_list::list::VERSION as LIST_VERSION;
 use crate::model::coverage::{Coverage, DayActivity, Reject, RejectReason, SeenKey};

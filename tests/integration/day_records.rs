@@ -278,6 +278,38 @@ fn late_events_touch_their_days() {
 }
 
 #[test]
+fn facts_touch_the_days_after_them() {
+    let folder = collected();
+    let folder = folder.path();
+    night(folder);
+    let record = serde_json::json!({
+        "eventVersion": "1.11",
+        "eventTime": "2026-11-05T11:00:00Z",
+        "eventSource": "athena.amazonaws.com",
+        "eventName": "CreateDataCatalog",
+        "awsRegion": "us-east-1",
+        "sourceIPAddress": "203.0.113.9",
+        "eventID": "00000000-0000-4000-8000-00000000fac7",
+        "eventType": "AwsApiCall",
+        "recipientAccountId": "444455556666",
+        "userIdentity": {"type": "IAMUser", "principalId": "AIDAEXAMPLEUSER", "accountId": "444455556666",
+            "arn": "arn:aws:iam::444455556666:user/ada", "userName": "ada"},
+        "requestParameters": {"name": "new_catalog", "type": "GLUE",
+            "parameters": {"catalog-id": "222233334444"}},
+        "responseElements": null,
+    });
+    let place = log_file(folder, "2026/11/05");
+    let name = "444455556666_CloudTrail_us-east-1_20261105T1105Z_abcdefghijklmnop.json";
+    let text = serde_json::json!({"Records": [record]}).to_string();
+    fs::write(place.with_file_name(name), text).unwrap();
+    collect(folder);
+    let (changed, days) = night(folder);
+    // From the 5th to the 13th.
+    assert_eq!(days, 9);
+    assert_eq!(changed, night_of_all(folder));
+}
+
+#[test]
 fn another_version_of_a_file_touches_its_days() {
     let folder = collected();
     let folder = folder.path();
