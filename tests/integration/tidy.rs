@@ -53,6 +53,7 @@ const FLOORS: [(&str, &[&str]); 24] = [
             "attribute",
             "ingest",
             "rules",
+            "tables",
             "integrity",
             "ports",
             "config",
