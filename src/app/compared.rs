@@ -172,7 +172,7 @@ fn with_records(
     if records.made() > 0 {
         let made = plural(records.made(), "day");
         run.context().notices.note(&format!(
-            "{made} before had to be read: their sums were not in the store, or out of date"
+            "{made} had to be read: their sums were not in the store, or out of date"
         ));
     }
     Ok(run.with_inputs(audit))

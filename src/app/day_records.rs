@@ -159,6 +159,10 @@ impl<'r, 'c> DayRecords<'r, 'c> {
 
     /// Makes the record of a day: a run over that day alone, with the facts of the days before.
     fn make(&mut self, day: UtcDay, before: DayFacts) -> Result<DayRecord, Failure> {
+        if self.made == 0 {
+            let line = "reading earlier days, one by one: later runs have their sums";
+            self.context.notices.note(line);
+        }
         self.made += 1;
         let window = TimeWindow {
             from: Some(day.start()),
