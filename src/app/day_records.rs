@@ -11,7 +11,7 @@ use crate::model::text::{Text, digest_id};
 use crate::model::time::UtcDay;
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
-use crate::pipeline::{DayFacts, DayRecord, DayTallies, Earlier, Plan, RecordPlan, record_version};
+use crate::pipeline::{DayFacts, DayRecord, DayTallies, Earlier, Plan, RECORD_VERSION, RecordPlan};
 use crate::rules::HistoryOptions;
 use crate::store::{NewRecord, Spill, Store, StoreError, Writer};
 use std::collections::BTreeMap;
@@ -227,7 +227,7 @@ fn settings(plan: &Plan, options: &HistoryOptions) -> String {
     digest_id(
         's',
         [
-            &*record_version(),
+            &*RECORD_VERSION.to_string(),
             &format!("{topology:?}"),
             &format!("{options:?}"),
             &format!("{:?}", exports.pricing),

@@ -5,7 +5,6 @@
 
 use super::plan::{Plan, RecordPlan};
 use crate::attribute::BilledQueries;
-use crate::event_list::list::VERSION as LIST_VERSION;
 use crate::model::chain::Chain;
 use crate::model::event::Event;
 use crate::model::text::digest_id;
@@ -17,15 +16,8 @@ use crate::stitch::{self, WindowClues};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// The version of records.
-const RECORD_VERSION: u32 = 1;
-
-/// The version of records, and of the event list that they are made by. Records of another one are made
-/// again.
-#[must_use]
-pub fn record_version() -> String {
-    format!("{RECORD_VERSION} {LIST_VERSION}")
-}
+/// The version of records. One of another version is made again.
+pub const RECORD_VERSION: u32 = 1;
 
 /// What a day has that decides about later days.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

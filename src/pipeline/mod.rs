@@ -16,7 +16,7 @@ mod spool;
 mod verify;
 
 pub use collect::{CollectedObjects, ObjectRead, RecentClues, collect};
-pub use day_records::{DayFacts, DayRecord, DayTallies, Earlier, RecordError, record_version};
+pub use day_records::{DayFacts, DayRecord, DayTallies, Earlier, RECORD_VERSION, RecordError};
 pub use money::Charging;
 pub use plan::{
     Checks, DayStage, Exports, PipelineError, Plan, RecordPlan, SlicePlan, SpillLimits, Unwatched,
