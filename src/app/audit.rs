@@ -15,7 +15,7 @@ use crate::model::audit::Audit;
 use crate::model::bill::Bill;
 use crate::model::chain::{Chain, ambiguous_in};
 use crate::model::chat_log::ChatLogs;
-use crate::model::coverage::{Coverage, DayActivity, Rejects, SeenKey};
+use crate::model::coverage::{Coverage, Rejects};
 use crate::model::event::EventOrigin;
 use crate::model::execution::Statistics;
 use crate::model::ids::AccountId;
@@ -24,10 +24,10 @@ use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::human::plural;
 use crate::pipeline::{
-    self, AuditWithRecord, Charging, Earlier, Exports, PipelineError, Plan, RawEvents, ReadRun,
-    Recollection, SlicedRun, Unwatched, Watcher,
+    self, AuditWithRecord, Earlier, Exports, PipelineError, Plan, RawEvents, ReadRun, Recollection,
+    SlicedRun, Unwatched, Watcher,
 };
-use crate::ports::{LogSource, Sources};
+use crate::ports::{Listing, LogSource, Sources};
 use crate::store::{Spill, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -227,11 +227,10 @@ impl<'c> AuditRun<'c> {
         let Some(mut store) = self.store().map(lock) else {
             return Ok(None);
         };
-        let window = &self.plan.window;
-        if store.event_count(window)? <= spill.above {
+        if self.fits_in_memory(&mut store, spill)? {
             return Ok(None);
         }
-        Ok(Some(store.execution_count(window)?))
+        Ok(Some(store.execution_count(&self.plan.window)?))
     }
 
     /// The store that events come from; `None` where logs are read.
@@ -299,7 +298,7 @@ impl<'c> AuditRun<'c> {
     /// When the store cannot be read, or nothing can be done with what was.
     pub fn run(&self) -> Result<Audit, Failure> {
         let audit = match &self.logs {
-            Logs::Kept(store) => self.remember(store)?,
+            Logs::Kept(store) => self.remembered(store)?,
             Logs::Read(logs) => {
                 let watcher = self.watcher(logs);
                 self.read(logs, &*watcher)?
@@ -321,9 +320,12 @@ impl<'c> AuditRun<'c> {
     ) -> Result<StitchedRun<'r>, Failure> {
         let whole = match &self.logs {
             Logs::Kept(store) => {
-                if let Some(sliced) = self.recall(&mut lock(store), file, spill)? {
+                let mut kept = lock(store);
+                if !self.plan.all_sessions && !self.fits_in_memory(&mut kept, spill)? {
+                    let sliced = self.recall(&mut kept, file, spill, Earlier::default())?;
                     return Ok(self.sliced(sliced, Box::new(Unwatched)));
                 }
+                drop(kept);
                 self.run()?
             }
             Logs::Read(_) if self.verifying.is_some() => self.run()?,
@@ -350,10 +352,13 @@ impl<'c> AuditRun<'c> {
         spill: &SpillOptions,
         by_reads: bool,
     ) -> Result<ChargedRun, Failure> {
-        let mut charging = Charging::new(by_reads);
+        let mut queries = if by_reads {
+            BilledQueries::with_reads()
+        } else {
+            BilledQueries::default()
+        };
         match self.run_spilling(file, spill)? {
             StitchedRun::Whole(audit) => {
-                let mut queries = BilledQueries::with_reads();
                 if by_reads {
                     queries.add(&audit.chains);
                 }
@@ -367,12 +372,13 @@ impl<'c> AuditRun<'c> {
                 let mut ambiguous = 0;
                 let mut audit = sliced.chains(&mut |chains| {
                     ambiguous += ambiguous_in(&chains);
-                    charging.add(&chains);
+                    queries.add(&chains);
                     Ok(())
                 })?;
+                pipeline::charge(&mut audit, &mut queries, &self.plan)?;
                 Ok(ChargedRun {
-                    queries: charging.finish(&mut audit, &self.plan)?,
                     audit,
+                    queries,
                     ambiguous,
                 })
             }
@@ -406,26 +412,11 @@ impl<'c> AuditRun<'c> {
             return Err(Failure::internal("days have records in a store alone"));
         };
         let mut store = lock(store);
-        let days_before = self.days_before.as_ref();
-        let activity = days_before.map(|days| store.activity(&days.span));
-        let activity = activity.transpose()?;
-        let window = &self.plan.window;
-        if store.event_count(window)? > spill.above {
-            let begin = || Recollection::new(&self.plan, file, spill.limits());
-            let (events, mut recalled) = store.recall(window, &begin, &Recollection::add)?;
-            recalled
-                .listing
-                .failed
-                .extend(self.not_collected(&mut store)?);
-            widen(&mut recalled.coverage, activity);
-            let sliced = events.sliced(recalled, earlier, &Unwatched)?;
-            return Ok(sliced.checked(&Unwatched)?);
+        if self.fits_in_memory(&mut store, spill)? {
+            return self.remember(&mut store, earlier);
         }
-        let mut remembered = store.remember(window)?;
-        let missing = self.not_collected(&mut store)?;
-        remembered.listing.failed.extend(missing);
-        widen(&mut remembered.coverage, activity);
-        Ok(pipeline::run_after(&self.plan, remembered, earlier)?)
+        let sliced = self.recall(&mut store, file, spill, earlier)?;
+        Ok(sliced.checked(&Unwatched)?)
     }
 
     fn sliced<'r>(
@@ -440,26 +431,24 @@ impl<'c> AuditRun<'c> {
         })
     }
 
-    /// What a store has, where that does not fit in memory.
+    /// Returns true if the store's events of the window fit in memory.
+    fn fits_in_memory(&self, store: &mut Store, spill: &SpillOptions) -> Result<bool, Failure> {
+        Ok(store.event_count(&self.plan.window)? <= spill.above)
+    }
+
+    /// What a store has, a day at a time, after days of which there are records.
     fn recall<'r>(
         &'r self,
         store: &mut Store,
         file: &'r Spill,
         spill: &SpillOptions,
-    ) -> Result<Option<SlicedRun<'r>>, Failure> {
-        let window = &self.plan.window;
-        if self.plan.all_sessions || store.event_count(window)? <= spill.above {
-            return Ok(None);
-        }
+        earlier: Earlier,
+    ) -> Result<SlicedRun<'r>, Failure> {
         let begin = || Recollection::new(&self.plan, file, spill.limits());
+        let window = &self.plan.window;
         let (events, mut recalled) = store.recall(window, &begin, &Recollection::add)?;
-        let missing = self.not_collected(store)?;
-        recalled.listing.failed.extend(missing);
-        Ok(Some(events.sliced(
-            recalled,
-            Earlier::default(),
-            &Unwatched,
-        )?))
+        self.complete(store, &mut recalled.coverage, &mut recalled.listing)?;
+        Ok(events.sliced(recalled, earlier, &Unwatched)?)
     }
 
     fn watcher<'s>(&self, logs: &'s Sources) -> Box<dyn Watcher + 's> {
@@ -526,7 +515,7 @@ impl<'c> AuditRun<'c> {
     /// As [`Self::run`].
     pub fn run_again(&self) -> Result<Audit, Failure> {
         match &self.logs {
-            Logs::Kept(store) => self.remember(store),
+            Logs::Kept(store) => self.remembered(store),
             Logs::Read(logs) => Ok(self.read(logs, &Unwatched)?),
         }
     }
@@ -546,15 +535,36 @@ impl<'c> AuditRun<'c> {
         Ok(last.map(|last| (store.root().display().to_string(), last)))
     }
 
-    fn remember(&self, store: &Mutex<Store>) -> Result<Audit, Failure> {
-        let mut store = lock(store);
+    fn remember(&self, store: &mut Store, earlier: Earlier) -> Result<AuditWithRecord, Failure> {
         if self.plan.all_sessions {
             return Err(of_sessions_that_are_not_kept());
         }
         let mut remembered = store.remember(&self.plan.window)?;
-        let missing = self.not_collected(&mut store)?;
-        remembered.listing.failed.extend(missing);
-        Ok(pipeline::run_again(&self.plan, remembered)?)
+        self.complete(store, &mut remembered.coverage, &mut remembered.listing)?;
+        Ok(pipeline::run_after(&self.plan, remembered, earlier)?)
+    }
+
+    /// Adds what a store says of the whole time: what was never collected, and the activity of days that
+    /// are known from their records.
+    fn complete(
+        &self,
+        store: &mut Store,
+        coverage: &mut Coverage,
+        listing: &mut Listing,
+    ) -> Result<(), Failure> {
+        listing.failed.extend(self.not_collected(store)?);
+        if let Some(days) = &self.days_before {
+            coverage.seen = store.activity(&days.span)?;
+            // Records of the longer time were not counted.
+            coverage.is_window_cut = true;
+        }
+        Ok(())
+    }
+
+    /// What the store has of the window, in memory.
+    fn remembered(&self, store: &Mutex<Store>) -> Result<Audit, Failure> {
+        let (audit, _) = self.remember(&mut lock(store), Earlier::default())?;
+        Ok(audit)
     }
 
     /// Reads logs, and verifies them where that was asked for.
@@ -644,14 +654,5 @@ impl<'c> AuditRun<'c> {
                 }));
         }
         Ok(found)
-    }
-}
-
-/// Puts the activity of a longer time into the coverage of a window, if it is known.
-fn widen(coverage: &mut Coverage, activity: Option<BTreeMap<SeenKey, DayActivity>>) {
-    if let Some(activity) = activity {
-        coverage.seen = activity;
-        // Records of the longer time were not counted.
-        coverage.is_window_cut = true;
     }
 }

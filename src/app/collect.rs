@@ -80,9 +80,8 @@ pub fn collect(context: &RunContext, options: CollectOptions) -> Result<CollectR
         return Err(Failure::usage("standard input cannot be collected")
             .hint("collected logs must be readable again later: name a file or a folder"));
     }
-    let holder = format!("process {}, since {}", std::process::id(), context.now);
     let locations = places::canonical(locations);
-    let mut writer = Writer::open(&root, &holder, options.wait, context.now)?;
+    let mut writer = context.write_store(&root, options.wait)?;
     let stretches = stretches(context, &mut writer, &locations, options)?;
     let window = stretches.window();
     let run = writer.begin(&window)?;

@@ -12,7 +12,6 @@ use super::verification_inputs::VerifyOptions;
 use crate::attribute::BilledQueries;
 use crate::model::audit::Audit;
 use crate::model::chain::ambiguous_in;
-use crate::model::time::UtcDay;
 use crate::model::window::TimeWindow;
 use crate::output::human::plural;
 use crate::pipeline::{Checks, Earlier, RecordPlan};
@@ -50,7 +49,7 @@ pub fn prepare<'c>(
     let bill = exports::bill_if_given(context, whole)?;
     let mut run = AuditRun::of_store(context, store, window, bill)?;
     run.days_before = Some(days_before);
-    if checks.window == one_day(day) {
+    if checks.window == TimeWindow::of_day(day) {
         let options = rules::history_options(&checks.rules);
         run.plan.record = Some(RecordPlan { options });
     }
@@ -68,14 +67,6 @@ fn in_one<'c>(
     let mut run = AuditRun::prepare_with(context, whole, Wants::BillIfGiven, verifying)?;
     run.plan.checks = Some(checks);
     Ok(run)
-}
-
-/// The window of one UTC day.
-fn one_day(day: UtcDay) -> TimeWindow {
-    TimeWindow {
-        from: Some(day.start()),
-        to: Some((day + 1).start()),
-    }
 }
 
 /// Reads and stitches what is not known from records, of more events than fit in memory a day at a time,
@@ -118,7 +109,7 @@ pub fn prepare_charges<'c>(
     }
     let days_before = DayInputs::now(context, store, window)?;
     let bill = exports::bill(context, window)?;
-    let mut run = AuditRun::of_store(context, store, one_day(last), Some(bill))?;
+    let mut run = AuditRun::of_store(context, store, TimeWindow::of_day(last), Some(bill))?;
     run.days_before = Some(days_before);
     Ok(run)
 }

@@ -7,7 +7,7 @@ use super::rule_sets::rule_set;
 use super::store_selection;
 use crate::config::Settings;
 use crate::model::time::UtcSecond;
-use crate::store::Store;
+use crate::store::{Store, StoreError, Writer};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -70,6 +70,16 @@ impl RunContext {
         }
         let store = store_selection::in_use(&self.options, &self.settings)?.map(Mutex::new);
         Ok(self.store.get_or_init(|| store).as_ref())
+    }
+
+    /// Opens the store of a folder for writing; `waits` whether to wait for another run that writes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::open`].
+    pub(super) fn write_store(&self, root: &Path, waits: bool) -> Result<Writer, StoreError> {
+        let holder = format!("process {}, since {}", std::process::id(), self.now);
+        Writer::open(root, &holder, waits, self.now)
     }
 
     /// Returns the store, locked.

@@ -51,10 +51,8 @@ impl DayInputs {
 
     /// The first whole day of the span of which the store can have events.
     pub(super) fn first_day(&self) -> UtcDay {
-        let asked = self.span.from.map_or(UtcDay::MIN, |from| {
-            from.utc_day() + i64::from(!from.is_midnight())
-        });
-        // Calls of the first day may be of sessions that it made.
+        let asked = self.span.from;
+        let asked = asked.map_or(UtcDay::MIN, UtcSecond::first_whole_day);
         self.first_stored.map_or(asked, |stored| asked.max(stored))
     }
 }

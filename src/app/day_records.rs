@@ -13,7 +13,7 @@ use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use crate::pipeline::{DayFacts, DayRecord, DayTallies, Earlier, Plan, RECORD_VERSION, RecordPlan};
 use crate::rules::HistoryOptions;
-use crate::store::{NewRecord, Spill, Store, StoreError, Writer};
+use crate::store::{NewRecord, Spill, Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -164,10 +164,7 @@ impl<'r, 'c> DayRecords<'r, 'c> {
             self.context.notices.note(line);
         }
         self.made += 1;
-        let window = TimeWindow {
-            from: Some(day.start()),
-            to: Some((day + 1).start()),
-        };
+        let window = TimeWindow::of_day(day);
         let given = self.inputs.given.clone();
         let statistics = exports::with_kept(given, self.context, window)?;
         let mut run = self.run.of_day(self.store, window, statistics);
@@ -208,10 +205,8 @@ impl<'r, 'c> DayRecords<'r, 'c> {
 
     fn try_to_keep(&self, day: UtcDay, record: &NewRecord<'_>) -> Result<(), StoreError> {
         let root = lock(self.store).root().to_owned();
-        let now = self.context.now;
-        let holder = format!("process {}, since {now}", std::process::id());
         // It is open for a moment only: others may want to write.
-        let mut writer = Writer::open(&root, &holder, false, now)?;
+        let mut writer = self.context.write_store(&root, false)?;
         writer.keep_day_record(day, record)
     }
 }

@@ -39,8 +39,8 @@ pub(super) fn exports(
     };
     let bill = match wanted {
         Wants::Bill => Some(bill(context, window)?),
-        Wants::BillIfGiven if has_bill(context)? => Some(bill(context, window.whole_days())?),
-        Wants::BillIfGiven | Wants::Statistics => None,
+        Wants::BillIfGiven => bill_if_given(context, window)?,
+        Wants::Statistics => None,
     };
     Ok(Exports {
         statistics: with_kept(statistics(context)?, context, window)?,

@@ -11,7 +11,7 @@ use crate::model::charge::QueryShare;
 use crate::model::size;
 use crate::model::table::{Table, Values};
 use crate::output::human::plural;
-use crate::pipeline::Charging;
+use crate::pipeline;
 use crate::records::{self, queries::QueryRecord};
 use crate::tables::NamedColumns;
 use std::io;
@@ -88,20 +88,15 @@ fn tables_of(chains: &[Chain], run: &AuditRun<'_>) -> [Table; 4] {
 
 impl TablesOfChains<'_> {
     fn add(&mut self, chains: &[Chain]) {
-        let mut tables = tables_of(chains, self.run).into_iter().zip(OF_CHAINS);
         let named = self.needs.named;
-        let more = tables.by_ref().filter_map(|(mut table, (name, _))| {
-            if !named.has_table(name) {
-                return None;
-            }
+        let tables = tables_of(chains, self.run).into_iter();
+        let tables = tables.filter(|table| named.has_table(&table.name));
+        for (at, mut table) in tables.enumerate() {
             let mut first = true;
             // Without any column there would be no rows.
-            table
-                .columns
-                .retain(|column| std::mem::take(&mut first) || named.has(name, &column.name));
-            Some(table)
-        });
-        for (at, table) in more.enumerate() {
+            table.columns.retain(|column| {
+                std::mem::take(&mut first) || named.has(&table.name, &column.name)
+            });
             let values = table.columns.len() as u64 * table.row_count() as u64;
             self.bytes = self
                 .bytes
@@ -124,7 +119,7 @@ pub fn of_slices(
     sliced: SlicedAudit<'_>,
     needs: &TableNeeds<'_>,
 ) -> Result<(Audit, Vec<Table>, u64), Failure> {
-    let mut charging = Charging::default();
+    let mut queries = BilledQueries::default();
     let mut ambiguous = 0;
     let mut tables = TablesOfChains {
         needs,
@@ -135,7 +130,7 @@ pub fn of_slices(
     tables.add(&[]);
     let stitched = sliced.chains(&mut |chains| {
         ambiguous += ambiguous_in(&chains);
-        charging.add(&chains);
+        queries.add(&chains);
         tables.add(&chains);
         if tables.bytes > needs.bytes_max {
             return Err(io::Error::other("the tables do not fit in memory"));
@@ -152,7 +147,7 @@ pub fn of_slices(
         }
         Err(failure) => return Err(failure),
     };
-    let _: BilledQueries = charging.finish(&mut audit, &run.plan)?;
+    pipeline::charge(&mut audit, &mut queries, &run.plan)?;
     let attribution = audit.attribution.as_ref();
     let shares = attribution.map_or(&[][..], |attribution| &attribution.query_shares);
     for table in &mut tables.tables {

@@ -10,6 +10,7 @@ use super::execution::StatisticsCoverage;
 use super::finding::Findings;
 use super::ids::{AccountId, DataSourceArn};
 use super::integrity::Verification;
+use super::set::add_new;
 use super::text::Text;
 use super::topology::{KnownRoles, Topology, UnconfirmedHub};
 use super::trend::Trend;
@@ -109,15 +110,6 @@ impl NamedInChains {
         self.consumers.extend(other.consumers);
         self.source_accounts.extend(other.source_accounts);
         self.data_sources.extend(other.data_sources);
-    }
-}
-
-/// Adds a value, unless it is known.
-fn add_new<T: Ord + Clone>(known: &mut BTreeSet<T>, value: Option<&T>) {
-    if let Some(value) = value
-        && !known.contains(value)
-    {
-        known.insert(value.clone());
     }
 }
 

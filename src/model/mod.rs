@@ -31,6 +31,7 @@ pub mod pattern;
 pub mod region;
 pub mod relevance;
 pub mod road;
+pub mod set;
 pub mod size;
 pub mod table;
 pub mod table_name;

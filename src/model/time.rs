@@ -93,6 +93,12 @@ impl UtcSecond {
         self.0.rem_euclid(86_400) == 0
     }
 
+    /// Returns the first UTC day that begins at or after it.
+    #[must_use]
+    pub fn first_whole_day(self) -> UtcDay {
+        self.utc_day() + i64::from(!self.is_midnight())
+    }
+
     /// Returns the UTC day it falls on as a number, many times as fast as [`Self::day`].
     #[must_use]
     pub fn utc_day(self) -> UtcDay {

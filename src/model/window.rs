@@ -1,6 +1,6 @@
 //! The half-open UTC window that a run answers for.
 
-use super::time::UtcSecond;
+use super::time::{UtcDay, UtcSecond};
 
 /// Longest life of a role session, in seconds: a chained one lives an hour, one that a service
 /// made up to twelve (docs/cloudtrail-facts.md#by-a-service). Events this much earlier than
@@ -30,6 +30,15 @@ impl TimeWindow {
         from: None,
         to: None,
     };
+
+    /// The window of one UTC day.
+    #[must_use]
+    pub fn of_day(day: UtcDay) -> Self {
+        Self {
+            from: Some(day.start()),
+            to: Some((day + 1).start()),
+        }
+    }
 
     /// Returns true if the moment is inside.
     #[must_use]

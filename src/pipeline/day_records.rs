@@ -126,8 +126,8 @@ impl DayFacts {
         clues
     }
 
-    /// Events of before a window that decide about it; `needs` says which the window has itself.
-    /// Their places are of no object.
+    /// Events that decide about a window, but for those that it needs anyway. Their places are of no
+    /// object.
     pub(super) fn events_before(&self, window: &TimeWindow) -> Vec<Event> {
         let events = self.events.iter();
         let before = events.filter(|event| !window.needs(event.time));

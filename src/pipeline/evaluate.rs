@@ -2,22 +2,20 @@
 
 use super::plan::{Checks, Plan};
 use crate::model::audit::Audit;
-use crate::model::finding::Findings;
 use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::Integrity;
-use crate::model::trend::Trend;
 use crate::model::window::TimeWindow;
 use crate::rules::{self, History};
 use std::collections::BTreeSet;
 
-/// Evaluates the rules, and returns their findings and the expected ranges of days.
+/// Evaluates the rules: the result has their findings from then on, and the expected ranges of days.
 pub(super) fn evaluate(
-    audit: &Audit,
+    audit: &mut Audit,
     checks: &Checks,
     plan: &Plan,
     integrity: &[Integrity],
     history: &History,
-) -> (Findings, Vec<Trend>) {
+) {
     let bill = audit.attribution.as_ref();
     let bill = bill.filter(|_| audit.bill.as_ref().is_some_and(|bill| bill.files > 0));
     let exports = &plan.exports;
@@ -64,5 +62,6 @@ pub(super) fn evaluate(
         Vec::new()
     };
     let findings = rules::reconcile(rules::check(&checks.rules, &facts), &settling);
-    (findings, trends)
+    audit.findings = Some(findings);
+    audit.trends = trends;
 }

@@ -17,7 +17,7 @@ mod verify;
 
 pub use collect::{CollectedObjects, ObjectRead, RecentClues, collect};
 pub use day_records::{DayFacts, DayRecord, DayTallies, Earlier, RECORD_VERSION, RecordError};
-pub use money::Charging;
+pub use money::charge;
 pub use plan::{
     Checks, DayStage, Exports, PipelineError, Plan, RecordPlan, SlicePlan, SpillLimits, Unwatched,
     Watcher,

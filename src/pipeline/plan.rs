@@ -88,10 +88,8 @@ impl Checks {
     /// before it.
     pub(super) fn baseline(&self, plan: &Plan) -> Option<TimeWindow> {
         let to = Some(self.window.from?);
-        let from = plan.window.from.map(|from| {
-            let first = from.utc_day() + i64::from(!from.is_midnight());
-            first.start()
-        });
+        let from = plan.window.from;
+        let from = from.map(|from| from.first_whole_day().start());
         Some(TimeWindow { from, to })
     }
 }

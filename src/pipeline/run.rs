@@ -2,14 +2,14 @@
 
 use super::day_records::{DayRecord, Earlier, RecordDraft};
 use super::evaluate::evaluate;
-use super::money::{Charging, add_money};
+use super::money::{charge, join_statistics, split};
 use super::plan::{Checks, Exports, PipelineError, Plan, SlicePlan, SpillLimits, Watcher, pool};
 use super::read::Spilled;
 use super::slices::{EventsByDay, SlicedRun};
 use super::spool::Spool;
 use super::verify::VerificationInputs;
 use super::{read, verify};
-use crate::attribute::{self, AttributeError};
+use crate::attribute::{AttributeError, BilledQueries};
 use crate::decode::{Candidate, Decoded, RecordOutcome};
 use crate::model::audit::{Audit, AuditSlice};
 use crate::model::coverage::Coverage;
@@ -281,14 +281,12 @@ fn finish_after(
         verification,
         ..Audit::default()
     };
-    let statistics = plan.exports.statistics.as_ref();
-    audit.statistics = statistics
-        .map(|known| attribute::join_statistics(&mut audit.chains, known, &plan.exports.pricing));
+    audit.statistics = join_statistics(&mut audit.chains, &plan.exports);
     tallies.queries.counted().add_to(&mut audit.statistics);
     if plan.exports.bill.is_some() {
-        let mut charging = Charging::after(tallies.queries);
-        charging.add(&audit.chains);
-        charging.finish(&mut audit, plan)?;
+        let mut queries = tallies.queries;
+        queries.add(&audit.chains);
+        charge(&mut audit, &mut queries, plan)?;
     }
     reads::attach(&mut audit.chains, &audit.events, plan.exports.of_reads());
     let mut of_reads = ReadsTally::of(&audit.chains, &audit.events, plan.window);
@@ -336,9 +334,7 @@ fn check(
         };
         history.add(&input, &rules::history_options(&checks.rules));
     }
-    let (findings, trends) = evaluate(audit, checks, plan, integrity, &history);
-    audit.findings = Some(findings);
-    audit.trends = trends;
+    evaluate(audit, checks, plan, integrity, &history);
 }
 
 /// A result, and the record of its day, if the plan asks for that.
@@ -362,14 +358,16 @@ fn slice(
     context: &stitch::Context<'_>,
 ) -> Result<AuditSlice, AttributeError> {
     let (mut chains, _) = stitch::stitch(events, facts, context);
-    let money = add_money(&mut chains, exports, Some(&wanted.bill))?;
+    let statistics = join_statistics(&mut chains, exports);
+    let mut queries = BilledQueries::of(&chains);
+    let (attribution, bill) = split(&wanted.bill, &mut queries, &exports.pricing)?;
     reads::attach(&mut chains, events, exports.of_reads());
     Ok(AuditSlice {
         window: wanted.window,
         chains,
-        statistics: money.statistics,
-        attribution: money.attribution,
-        bill: money.bill,
+        statistics,
+        attribution,
+        bill,
     })
 }
 

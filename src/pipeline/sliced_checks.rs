@@ -3,7 +3,7 @@
 
 use super::day_records::RecordDraft;
 use super::evaluate::evaluate;
-use super::money::Charging;
+use super::money::{charge, split};
 use super::plan::{Checks, PipelineError, Plan, SlicePlan, Watcher};
 use super::run::AuditWithRecord;
 use super::slices::{DaySlice, DayStitching, SlicedRun};
@@ -60,7 +60,7 @@ struct CheckedDays<'a> {
     baseline: Option<TimeWindow>,
     options: HistoryOptions,
     history: History,
-    charging: Charging,
+    queries: BilledQueries,
     is_billed: bool,
     held: HeldEvents,
     chains: Vec<Chain>,
@@ -74,7 +74,7 @@ impl<'a> CheckedDays<'a> {
             window: plan.slice.as_ref().map(|wanted| WindowChains {
                 wanted,
                 chains: Vec::new(),
-                charging: Charging::default(),
+                queries: BilledQueries::default(),
                 statistics: plan.exports.statistics.as_ref().map(StatisticsTally::of),
             }),
             checks,
@@ -83,7 +83,7 @@ impl<'a> CheckedDays<'a> {
                 .map(|checks| rules::history_options(&checks.rules))
                 .unwrap_or_default(),
             history,
-            charging: Charging::after(queries),
+            queries,
             is_billed: plan.exports.bill.is_some(),
             held: HeldEvents::default(),
             chains: Vec::new(),
@@ -113,7 +113,7 @@ impl<'a> CheckedDays<'a> {
             self.history.add(&input, &self.options);
         }
         if self.is_billed {
-            self.charging.add(&slice.chains);
+            self.queries.add(&slice.chains);
         }
         if let Some(of_window) = &mut self.window {
             of_window.add(&slice, stitching, &mut self.held);
@@ -138,11 +138,9 @@ impl<'a> CheckedDays<'a> {
         audit.chains = self.chains;
         audit.events = self.held.events;
         audit.named = self.history.named().clone();
-        self.charging.finish(audit, plan)?;
+        charge(audit, &mut self.queries, plan)?;
         if let Some(checks) = self.checks {
-            let (findings, trends) = evaluate(audit, checks, plan, &[], &self.history);
-            audit.findings = Some(findings);
-            audit.trends = trends;
+            evaluate(audit, checks, plan, &[], &self.history);
         }
         if let Some(of_window) = self.window {
             audit.slice = Some(of_window.finish(plan, &positions)?);
@@ -166,7 +164,7 @@ fn is_evaluated(chain: &Chain, events: &[Event], window: &TimeWindow) -> bool {
 struct WindowChains<'a> {
     wanted: &'a SlicePlan,
     chains: Vec<Chain>,
-    charging: Charging,
+    queries: BilledQueries,
     statistics: Option<StatisticsTally<'a>>,
 }
 
@@ -181,7 +179,7 @@ impl WindowChains<'_> {
         if let Some(statistics) = &mut self.statistics {
             statistics.add(&chains);
         }
-        self.charging.add(&chains);
+        self.queries.add(&chains);
         held.hold(&mut chains, &slice.events);
         self.chains.extend(chains);
     }
@@ -190,19 +188,18 @@ impl WindowChains<'_> {
         let Self {
             wanted,
             mut chains,
-            mut charging,
+            mut queries,
             statistics,
         } = self;
         move_events(&mut chains, positions);
-        let mut slice = AuditSlice {
+        let (attribution, bill) = split(&wanted.bill, &mut queries, &plan.exports.pricing)?;
+        Ok(AuditSlice {
             window: wanted.window,
             chains,
             statistics: statistics.map(StatisticsTally::coverage),
-            ..AuditSlice::default()
-        };
-        let money = charging.split(&wanted.bill, &plan.exports.pricing)?;
-        (slice.attribution, slice.bill) = money;
-        Ok(slice)
+            attribution,
+            bill,
+        })
     }
 }
 

@@ -6,22 +6,11 @@ use crate::model::chain::Chain;
 use crate::model::data_read::ReadEvents;
 use crate::model::event::{Detail, Event};
 use crate::model::ids::{AccountId, QueryExecutionId};
+use crate::model::set::add_new;
 use crate::model::window::TimeWindow;
 use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Returns the consumers of queries, the producers of what they read and further owners of tables
-/// whose logs have no such events in the window: they may be not logged, or there were none.
-#[must_use]
-pub fn not_logged<'a>(
-    chains: &'a [Chain],
-    events: &'a [Event],
-    window: TimeWindow,
-    owners: impl Iterator<Item = &'a AccountId>,
-) -> BTreeMap<ReadEvents, BTreeSet<AccountId>> {
-    ReadsTally::of(chains, events, window).not_logged(owners)
-}
 
 /// The accounts of queries, and of events that tell what queries read, gathered from some chains and
 /// events at a time.
@@ -46,10 +35,10 @@ impl ReadsTally {
     pub fn add_chains(&mut self, chains: &[Chain]) {
         for chain in chains {
             if !chain.queries.is_empty() || !chain.reads.is_empty() {
-                add(&mut self.consumers, chain.consumer_account_id.as_ref());
+                add_new(&mut self.consumers, chain.consumer_account_id.as_ref());
             }
             for read in chain.all_reads() {
-                add(&mut self.producers, read.owner_account_id.as_ref());
+                add_new(&mut self.producers, read.owner_account_id.as_ref());
             }
         }
     }
@@ -69,7 +58,7 @@ impl ReadsTally {
         for event in events.into_iter().filter(in_window) {
             if let Some(kind) = kind_of(event, |id| ids.contains(id)) {
                 let accounts = self.logged.entry(kind).or_default();
-                add(accounts, event.recipient_account_id.as_ref());
+                add_new(accounts, event.recipient_account_id.as_ref());
             }
         }
     }
@@ -83,7 +72,8 @@ impl ReadsTally {
         }
     }
 
-    /// Returns the accounts of which no such events were added; `owners` are further producers.
+    /// Returns the consumers of queries and the producers of what they read of which no such events were
+    /// added: they may be not logged, or there were none. `owners` are further producers.
     #[must_use]
     pub fn not_logged<'a>(
         mut self,
@@ -114,15 +104,6 @@ impl ReadsTally {
             }
         }
         missing
-    }
-}
-
-/// Adds an account, unless it is known already.
-fn add(accounts: &mut BTreeSet<AccountId>, account: Option<&AccountId>) {
-    if let Some(account) = account
-        && !accounts.contains(account)
-    {
-        accounts.insert(account.clone());
     }
 }
 

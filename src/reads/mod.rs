@@ -30,7 +30,7 @@ mod shares;
 mod spill;
 mod sql;
 
-pub use coverage::{ReadsTally, not_logged};
+pub use coverage::ReadsTally;
 pub use executions::QUERY_SECONDS_MAX;
 pub use links::{ReadAct, ReadLinks, is_of_every_part};
 pub use objects::ACCESS_SECONDS_MAX;

@@ -69,7 +69,7 @@ fn whole_days(context: &RuleContext<'_>) -> Vec<UtcDay> {
     let (Some(from), Some(to)) = (context.input.window.from, context.input.window.to) else {
         return Vec::new();
     };
-    let first = from.utc_day() + i64::from(!from.is_midnight());
+    let first = from.first_whole_day();
     first.until(to.utc_day()).collect()
 }
 
@@ -158,13 +158,7 @@ impl LogGap {
             ]);
             let consumer = consumer.map(|consumer| consumer.account_id.clone());
             let integrity = context.input.verification.map(|verification| {
-                let days = alone.iter().map(|day| {
-                    let midnight = day.start();
-                    TimeWindow {
-                        from: Some(midnight),
-                        to: Some(midnight.plus(86_400)),
-                    }
-                });
+                let days = alone.iter().copied().map(TimeWindow::of_day);
                 let integrity = days.map(|day| verification.integrity_of(account, region, day));
                 Integrity::worst(integrity).unwrap_or(Integrity::Unverified)
             });

@@ -212,7 +212,7 @@ fn history(
     // What was read of the first day may be its end only.
     let read_from = context.input.window.from.map(|from| {
         let read_from = from.plus(-context.input.baseline_days * 86_400);
-        read_from.utc_day() + i64::from(!read_from.is_midnight())
+        read_from.first_whole_day()
     });
     let first = read_from.map_or(first, |read_from| first.max(read_from));
     let logged = context.days_logged(&key.account);

@@ -53,9 +53,7 @@ pub use dedupe::{Deduped, dedupe, in_order};
 pub use facts::{WindowClues, WindowFacts};
 pub use links::{SessionKeys, SessionLinks, is_of_every_part};
 pub use quick_activity::{CONTEXT_SECONDS, NEARBY_SECONDS};
-pub use relevant::{
-    RelevanceClues, SessionClues, add_relevant, decide_relevant, relevant, relevant_from,
-};
+pub use relevant::{RelevanceClues, SessionClues, add_relevant, decide_relevant, relevant};
 
 use crate::model::chain::Chain;
 use crate::model::event::Event;

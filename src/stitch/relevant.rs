@@ -58,17 +58,7 @@ pub fn relevant(events: &[Event], topology: &Topology, all_sessions: bool) -> Re
         all_sessions,
         ..RelevantSessions::default()
     };
-    relevant_from(nothing, events, topology)
-}
-
-/// The same, and what follows from sessions and roles that are known to matter already.
-#[must_use]
-pub fn relevant_from(
-    known: RelevantSessions,
-    events: &[Event],
-    topology: &Topology,
-) -> RelevantSessions {
-    let mut clues = RelevanceClues::of(known);
+    let mut clues = RelevanceClues::of(nothing);
     clues.add(events, topology);
     clues.decide(topology)
 }

@@ -342,16 +342,17 @@ impl NamedColumns {
         };
         // COLUMNS('...') names columns by a pattern, NATURAL JOIN by no name at all, and a star after
         // DISTINCT ON (...) looks like a product.
-        let is_pattern = named.has_word("columns") || named.has_word("natural");
+        let is_unnamed = named.has_word("columns") || named.has_word("natural");
         let pairs = tokens
             .windows(2)
             .map(|pair| (word(&pair[0]), word(&pair[1])));
         let is_distinct_on = |(first, second): (Option<String>, Option<String>)| {
             first.as_deref() == Some("distinct") && second.as_deref() == Some("on")
         };
-        let is_pattern = is_pattern || pairs.into_iter().any(is_distinct_on);
         let stars = (0..tokens.len()).filter(|at| tokens[*at] == Token::Mul);
-        named.has_star = is_pattern || stars.into_iter().any(|at| is_of_columns(&tokens, at));
+        named.has_star = is_unnamed
+            || pairs.into_iter().any(is_distinct_on)
+            || stars.into_iter().any(|at| is_of_columns(&tokens, at));
         named
     }
 

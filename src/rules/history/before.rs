@@ -14,6 +14,7 @@ use crate::model::event::{Detail, Event};
 use crate::model::identity::RoleName;
 use crate::model::ids::{AccountId, DataSourceArn, EventId, RoleArn};
 use crate::model::road::{ActingFor, ActingKind};
+use crate::model::set::add_new;
 use crate::model::text::Text;
 use crate::model::time::{SESSION_SECONDS_MAX, UtcDay, UtcSecond};
 use crate::model::topology::KnownRoles;
@@ -382,15 +383,6 @@ impl EventTallies {
         self.has_invocations |= other.has_invocations;
         self.has_object_reads |= other.has_object_reads;
         self.has_agent_calls |= other.has_agent_calls;
-    }
-}
-
-/// Adds a value, unless it is known.
-fn add_new<T: Ord + Clone>(known: &mut BTreeSet<T>, value: Option<&T>) {
-    if let Some(value) = value
-        && !known.contains(value)
-    {
-        known.insert(value.clone());
     }
 }
 
