@@ -54,6 +54,8 @@ pub mod aws;
 #[doc(hidden)]
 pub mod config;
 #[doc(hidden)]
+pub mod engine;
+#[doc(hidden)]
 pub mod local;
 #[doc(hidden)]
 pub mod output;

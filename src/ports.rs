@@ -3,6 +3,7 @@
 use crate::model::coverage::{Coverage, Notes, Sibling};
 use crate::model::event::Event;
 use crate::model::ids::{AccountId, Region};
+use crate::model::indexed::IndexedObject;
 use crate::model::integrity::PublicKey;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -41,6 +42,11 @@ pub trait LogSource: Sync {
     /// Returns the listing: what it passed over, and where it failed.
     fn listing(&self) -> &Listing;
 
+    /// Returns what is known of an object that need not be read; `None` where it has to be.
+    fn indexed(&self, _object: u32) -> Option<&IndexedObject> {
+        None
+    }
+
     /// Says which objects are read next, in this order. A source that is far away
     /// brings them ahead of being asked.
     fn expect(&self, _objects: &[u32]) {}
@@ -60,6 +66,48 @@ pub trait LogSource: Sync {
     fn metadata(&self, _object: u32) -> Option<BTreeMap<Text, Text>> {
         None
     }
+}
+
+/// An engine that runs SQL where logs are.
+pub trait SqlEngine: Sync {
+    /// Runs a statement, and hands out its rows as they come, with every value as text.
+    ///
+    /// # Errors
+    ///
+    /// When the statement does not come to its end. Rows that were handed out before are void.
+    fn run(
+        &self,
+        statement: &str,
+        each: &mut dyn FnMut(Vec<Option<String>>),
+    ) -> Result<(), EngineError>;
+
+    /// The number of statements that may run at the same time.
+    fn statements_at_once(&self) -> usize;
+
+    /// The engine as messages name it, such as `trino://HOST/CATALOG/SCHEMA/TABLE`.
+    fn name(&self) -> &str;
+}
+
+/// The reason why a statement did not come to its end. The message is the engine's, and names the
+/// engine.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct EngineError {
+    /// The error's message.
+    pub message: String,
+    /// What may help.
+    pub kind: EngineErrorKind,
+}
+
+/// What may help against an [`EngineError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineErrorKind {
+    /// Nothing but other access, another statement or another table.
+    Refused,
+    /// The same statement, once more.
+    Passing,
+    /// A statement over less, or without an object that the message names.
+    Data,
 }
 
 /// A watcher of a listing: told of its progress, asked for decisions.
@@ -162,6 +210,11 @@ impl LogSource for Sources {
 
     fn listing(&self) -> &Listing {
         &self.listing
+    }
+
+    fn indexed(&self, object: u32) -> Option<&IndexedObject> {
+        let (source, own) = self.of(object)?;
+        source.indexed(own)
     }
 
     fn expect(&self, objects: &[u32]) {

@@ -1,5 +1,6 @@
 //! The context of one run: its current time, its configuration, its options, its store.
 
+use super::engines::{self, EngineTable};
 use super::failure::Failure;
 use super::notices::Notices;
 use super::options::{CONFIG_FILE, RunOptions};
@@ -23,6 +24,7 @@ pub struct RunContext {
     /// The receiver of notices while the run goes on.
     pub(crate) notices: Box<dyn Notices>,
     store: OnceLock<Option<Mutex<Store>>>,
+    engines: OnceLock<Vec<EngineTable>>,
 }
 
 impl RunContext {
@@ -55,6 +57,7 @@ impl RunContext {
             options,
             notices,
             store: OnceLock::new(),
+            engines: OnceLock::new(),
         }
     }
 
@@ -70,6 +73,22 @@ impl RunContext {
         }
         let store = store_selection::in_use(&self.options, &self.settings)?.map(Mutex::new);
         Ok(self.store.get_or_init(|| store).as_ref())
+    }
+
+    /// Returns the engines that logs are asked about. At the first call they are asked where the objects
+    /// of their tables are.
+    ///
+    /// # Errors
+    ///
+    /// When an engine cannot be asked.
+    pub(super) fn engines(&self) -> Result<&[EngineTable], Failure> {
+        if let Some(engines) = self.engines.get() {
+            return Ok(engines);
+        }
+        let asked = engines::asked(self)?;
+        let opened = asked.iter().map(EngineTable::open);
+        let opened = opened.collect::<Result<Vec<_>, _>>()?;
+        Ok(self.engines.get_or_init(|| opened))
     }
 
     /// Opens the store of a folder for writing; `waits` whether to wait for another run that writes.

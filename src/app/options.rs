@@ -19,6 +19,8 @@ pub struct RunOptions {
     /// Logs to read instead of the store or the configured ones: folders, files,
     /// `s3://bucket/prefix`, or `-` for standard input.
     pub logs: Vec<String>,
+    /// Where the objects are read of a table that `logs` names.
+    pub objects: Option<String>,
     /// The folder of the store, instead of the configured one.
     pub store: Option<PathBuf>,
     /// Pay for requests to the buckets among `logs`.

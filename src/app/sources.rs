@@ -1,11 +1,11 @@
 //! Logs as options and configuration name them: local, in S3, or looked up.
 
 use super::context::RunContext;
+use super::engines::location_of;
 use super::failure::Failure;
 use super::places::{has_s3, paths, place_of};
-use crate::config::{LogLocation, S3Settings};
+use crate::config::{EngineSettings, LogLocation, S3Settings};
 use crate::local::LocalLogs;
-use crate::model::key::is_in_s3;
 use crate::model::window::TimeWindow;
 use crate::ports::{LogSource, Sources, Version};
 use std::collections::BTreeMap;
@@ -17,32 +17,25 @@ pub(super) use remote::{access, s3};
 
 /// Returns the locations of the logs: from the command line, else from the configuration.
 pub(super) fn locations(context: &RunContext) -> Result<Vec<LogLocation>, Failure> {
+    let engines = context.engines()?.iter().map(|table| table.objects.clone());
     if !context.options.logs.is_empty() {
-        let asked = context
-            .options
-            .logs
-            .iter()
-            .map(|logs| location(context, logs));
-        return Ok(asked.collect());
+        let logs = context.options.logs.iter();
+        let asked = logs.filter(|logs| EngineSettings::of_url(logs).is_none());
+        let asked = asked.map(|logs| location_of(context, logs));
+        return Ok(asked.chain(engines).collect());
     }
-    if context.settings.logs.is_empty() {
+    if context.settings.logs.is_empty() && context.settings.engines.is_empty() {
         return Err(Failure::usage("no logs to read").hint(
             "set a folder or s3://bucket/prefix with --logs, or [[logs]] in qs-audit.toml; `qs-audit demo` needs neither",
         ));
     }
-    Ok(context.settings.logs.clone())
-}
-
-fn location(context: &RunContext, logs: &str) -> LogLocation {
-    if is_in_s3(logs) {
-        LogLocation::S3(S3Settings {
-            url: logs.to_owned(),
-            requester_pays: context.options.requester_pays,
-            ..S3Settings::default()
-        })
-    } else {
-        LogLocation::Path(PathBuf::from(logs))
-    }
+    Ok(context
+        .settings
+        .logs
+        .iter()
+        .cloned()
+        .chain(engines)
+        .collect())
 }
 
 /// Says of an object whether it will be read.
@@ -70,8 +63,37 @@ pub(super) fn open(
 /// A location, and the window that is looked at there.
 pub(super) type LocationWindow<'a> = (&'a LogLocation, TimeWindow);
 
-/// Lists each in a window of its own.
+/// Lists each in a window of its own. What engines have tables of is asked about.
 pub(super) fn open_each(
+    context: &RunContext,
+    places: &[LocationWindow<'_>],
+    will_read: WillRead<'_>,
+) -> Result<Sources, Failure> {
+    let engines = context.engines()?;
+    let table_of = |location: &LogLocation| engines.iter().find(|table| table.is_of(location));
+    let (of_engines, plain): (Vec<_>, Vec<_>) = places
+        .iter()
+        .copied()
+        .partition(|(location, _)| table_of(location).is_some());
+    let mut sources = if plain.is_empty() {
+        Sources::default()
+    } else {
+        list(context, &plain, will_read)?
+    };
+    for place in of_engines {
+        let (location, window) = place;
+        // Nothing is brought before it is known what has to be read.
+        let logs = list(context, &[place], NONE)?;
+        if let Some(table) = table_of(location) {
+            let logs = table.indexed(context, Box::new(logs), &window, will_read)?;
+            sources.add(Box::new(logs));
+        }
+    }
+    Ok(sources)
+}
+
+/// Lists each in a window of its own.
+fn list(
     context: &RunContext,
     places: &[LocationWindow<'_>],
     will_read: WillRead<'_>,

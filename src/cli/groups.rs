@@ -44,10 +44,16 @@ pub(super) struct ConfigArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Logs")]
 pub(super) struct LogArgs {
-    /// Read these logs, instead of the store or the configured ones: a folder, a file, <s3://bucket/prefix>, or - for standard
-    /// input. Can be repeated.
+    /// Read these logs, instead of the store or the configured ones: a folder, a file, <s3://bucket/prefix>, - for standard
+    /// input, or a table of an engine, <trino://HOST:PORT/CATALOG/SCHEMA/TABLE> or <athena://WORKGROUP/DATABASE.TABLE>. Can be
+    /// repeated.
     #[arg(long, value_name = "DIR")]
     pub(super) logs: Vec<String>,
+
+    /// Read the objects of --logs trino:// or athena:// here: a folder, or <s3://bucket/prefix>. Default: where the table has
+    /// them, if that is in S3.
+    #[arg(long, value_name = "DIR")]
+    pub(super) objects: Option<String>,
 
     /// Pay for the requests of --logs s3://, for buckets with Requester Pays.
     #[arg(long)]

@@ -77,6 +77,7 @@ impl RunArgs {
 
     pub(super) fn logs(mut self, args: &LogArgs) -> Self {
         self.run.logs.clone_from(&args.logs);
+        self.run.objects.clone_from(&args.objects);
         self.run.requester_pays = args.requester_pays;
         self
     }

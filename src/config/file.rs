@@ -159,6 +159,8 @@ pub(super) struct RawLogs {
     pub(super) path: Option<String>,
     pub(super) s3: Option<String>,
     pub(super) lookup_events: Option<Spanned<String>>,
+    pub(super) trino: Option<RawTrino>,
+    pub(super) athena: Option<RawAthena>,
     pub(super) role_arn: Option<Spanned<String>>,
     pub(super) external_id: Option<String>,
     pub(super) region: Option<Spanned<String>>,
@@ -169,6 +171,37 @@ pub(super) struct RawLogs {
     pub(super) accounts: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) regions: Vec<Spanned<String>>,
+}
+
+/// A table of Trino.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[serde(expecting = "a table")]
+pub(super) struct RawTrino {
+    pub(super) url: String,
+    pub(super) user: Option<String>,
+    pub(super) password_env: Option<String>,
+    pub(super) password_file: Option<String>,
+    pub(super) ca_bundle: Option<String>,
+    pub(super) catalog: String,
+    pub(super) schema: String,
+    pub(super) table: String,
+    pub(super) objects: Option<String>,
+}
+
+/// A table of Athena.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[serde(expecting = "a table")]
+pub(super) struct RawAthena {
+    pub(super) work_group: String,
+    pub(super) database: String,
+    pub(super) table: String,
+    pub(super) region: Option<Spanned<String>>,
+    pub(super) role_arn: Option<Spanned<String>>,
+    pub(super) external_id: Option<String>,
+    pub(super) max_usd: Option<String>,
+    pub(super) objects: Option<String>,
 }
 
 /// A file or folder of `[[executions]]` or `[[costs]]`.

@@ -1,6 +1,7 @@
 //! `qs-audit.toml`: read strictly, then checked into what the program uses.
 
 mod checker;
+mod engines;
 mod file;
 mod producers;
 mod reference;
@@ -9,6 +10,7 @@ mod settings;
 mod sources;
 
 pub use checker::ConfigError;
+pub use engines::{AthenaSettings, EngineLogs, EngineSettings, TrinoSettings};
 pub use reference::{ConfigKey, ConfigSection, SECTIONS, reference};
 pub use settings::Settings;
 pub use sources::{

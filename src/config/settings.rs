@@ -1,6 +1,7 @@
 //! The checked settings. Every complaint names the file, the line and the key.
 
 use super::checker::{Checker, ConfigError};
+use super::engines::EngineLogs;
 use super::file::{
     RawBase, RawConfig, RawConsumer, RawExports, RawHub, RawPath, RawRule, RawSecurityHub,
     RawSuppression,
@@ -28,6 +29,8 @@ pub struct Settings {
     pub topology: Topology,
     /// The locations of the logs, where the command line names none.
     pub logs: Vec<LogLocation>,
+    /// Logs that engines have tables of.
+    pub engines: Vec<EngineLogs>,
     /// Files and folders of query statistics.
     pub executions: Vec<ExportLocation>,
     /// Files of the bill.
@@ -205,8 +208,13 @@ impl Checker<'_> {
         self.add_producers(raw.producers, &mut topology)?;
         self.add_sensitive(raw.sensitive, &mut topology)?;
         self.add_roads(raw.declared_services, raw.agents, &mut topology)?;
-        let logs = raw.logs.into_iter().map(|logs| self.logs(logs));
-        let logs = logs.collect::<Result<_, _>>()?;
+        let (mut logs, mut engines) = (Vec::new(), Vec::new());
+        for one in raw.logs {
+            match self.engine(&one)? {
+                Some(engine) => engines.push(engine),
+                None => logs.push(self.logs(one)?),
+            }
+        }
         let mut usd_per_tb = BTreeMap::new();
         for (region, price) in raw.pricing.usd_per_tb {
             let amount = self.price(&region, &price)?;
@@ -226,6 +234,7 @@ impl Checker<'_> {
         Ok(Settings {
             topology,
             logs,
+            engines,
             executions: self.all_exports("executions", raw.executions)?,
             costs: self.all_exports("costs", raw.costs)?,
             business_units: units

@@ -224,33 +224,20 @@ impl Checker<'_> {
         let span = logs.span();
         let wrong = |message: &str| Err(self.wrong(span.clone(), "logs", message));
         let raw = logs.into_inner();
-        let role = Role {
-            arn: raw
-                .role_arn
-                .as_ref()
-                .map(|arn| self.role_arn(arn, "logs.role_arn"))
-                .transpose()?,
-            external_id: raw.external_id,
-        };
-        let has_role = role.arn.is_some() || role.external_id.is_some();
-        let accounts = raw.accounts.iter();
-        let accounts = accounts.map(|id| self.account_id(id, "logs.accounts"));
-        let accounts: BTreeSet<String> = accounts
-            .map(|id| id.map(|id| id.to_string()))
-            .collect::<Result<_, _>>()?;
-        let regions = self.regions(&raw.regions, "logs.regions")?;
-        let region = raw.region.as_ref();
-        let region = region.map(|region| self.region(region, "logs.region"));
-        let region = region.transpose()?;
-        let owner = raw.expected_bucket_owner.as_ref();
-        let owner = owner.map(|id| self.account_id(id, "logs.expected_bucket_owner"));
-        let owner = owner.transpose()?;
-        if owner.is_some() && raw.s3.is_none() {
+        let read = self.bucket(&raw, raw.s3.clone().unwrap_or_default())?;
+        let S3Settings {
+            role,
+            region,
+            accounts,
+            regions,
+            ..
+        } = &read;
+        if read.expected_bucket_owner.is_some() && raw.s3.is_none() {
             return wrong("expected_bucket_owner can only be set together with s3");
         }
         match (raw.path, raw.s3, raw.lookup_events) {
             (Some(path), None, None) => {
-                let has_more = has_role
+                let has_more = *role != Role::default()
                     || region.is_some()
                     || raw.requester_pays
                     || !accounts.is_empty()
@@ -260,17 +247,7 @@ impl Checker<'_> {
                 }
                 Ok(LogLocation::Path(self.resolve(&path)))
             }
-            (None, Some(url), None) if url.starts_with("s3://") => {
-                Ok(LogLocation::S3(S3Settings {
-                    url,
-                    role,
-                    region,
-                    expected_bucket_owner: owner.map(|id| id.to_string()),
-                    requester_pays: raw.requester_pays,
-                    accounts,
-                    regions,
-                }))
-            }
+            (None, Some(url), None) if url.starts_with("s3://") => Ok(LogLocation::S3(read)),
             (None, Some(url), None) => {
                 let message = format!("{url:?} does not start with s3://");
                 Err(self.wrong(span, "logs.s3", message))
@@ -284,13 +261,39 @@ impl Checker<'_> {
                 }
                 Ok(LogLocation::LookupEvents {
                     account_id,
-                    regions,
-                    role,
+                    regions: read.regions,
+                    role: read.role,
                 })
             }
-            (None, None, None) => wrong("needs path, s3 or lookup_events"),
+            (None, None, None) => wrong("needs path, s3, lookup_events, trino or athena"),
             _ => wrong("has more than one of path, s3 and lookup_events: give one of them"),
         }
+    }
+
+    /// Logs in a bucket, as the keys of `[[logs]]` say.
+    pub(super) fn bucket(&self, raw: &RawLogs, url: String) -> Result<S3Settings, ConfigError> {
+        let role_arn = raw.role_arn.as_ref();
+        let role_arn = role_arn.map(|arn| self.role_arn(arn, "logs.role_arn"));
+        let accounts = raw.accounts.iter();
+        let accounts = accounts.map(|id| self.account_id(id, "logs.accounts"));
+        let region = raw.region.as_ref();
+        let region = region.map(|region| self.region(region, "logs.region"));
+        let owner = raw.expected_bucket_owner.as_ref();
+        let owner = owner.map(|id| self.account_id(id, "logs.expected_bucket_owner"));
+        Ok(S3Settings {
+            url,
+            role: Role {
+                arn: role_arn.transpose()?,
+                external_id: raw.external_id.clone(),
+            },
+            region: region.transpose()?,
+            expected_bucket_owner: owner.transpose()?.map(|id| id.to_string()),
+            requester_pays: raw.requester_pays,
+            accounts: accounts
+                .map(|id| id.map(|id| id.to_string()))
+                .collect::<Result<_, _>>()?,
+            regions: self.regions(&raw.regions, "logs.regions")?,
+        })
     }
 
     /// A location of exports.
@@ -418,7 +421,11 @@ impl Checker<'_> {
         Err(self.wrong(arn.span(), key, message))
     }
 
-    fn region(&self, region: &Spanned<String>, key: &str) -> Result<String, ConfigError> {
+    pub(super) fn region(
+        &self,
+        region: &Spanned<String>,
+        key: &str,
+    ) -> Result<String, ConfigError> {
         let name = region.get_ref();
         if is_region_name(name) {
             return Ok(name.clone());

@@ -130,11 +130,7 @@ impl ActivityCounter {
                 first,
                 last,
             };
-            coverage
-                .seen
-                .entry(key)
-                .and_modify(|known| *known = known.and(seen))
-                .or_insert(seen);
+            coverage.add_seen(key, seen);
         }
     }
 }

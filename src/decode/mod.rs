@@ -36,6 +36,7 @@ pub use split::SplitMode;
 
 use crate::model::coverage::{Coverage, Limits, Reject, RejectReason, Sibling};
 use crate::model::event::{Event, EventOrigin};
+use crate::model::indexed::IndexedObject;
 use crate::model::integrity::Contents;
 use crate::model::key::has_log_name;
 use crate::model::relevance::{RelevantSessions, SessionFingerprint};
@@ -56,6 +57,9 @@ use split::SplitItem;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// A remark on objects that an engine read.
+const INDEXED_NOTE: &str = "read by the engine alone: nothing in it is relevant";
 
 /// The result for a record of a role session whose relevance is not known yet.
 #[derive(Debug)]
@@ -274,6 +278,26 @@ impl Decoder {
             inflated_bytes: length as u64,
             records,
             contents,
+        }
+    }
+
+    /// Counts an object that was indexed, and is not read.
+    pub fn indexed(&mut self, object: u32, key: &Text, indexed: &IndexedObject) {
+        let coverage = &mut self.decoded.coverage;
+        coverage.objects_read += 1;
+        coverage.records += indexed.records;
+        coverage.records_not_relevant += indexed.records;
+        coverage.records_in_window += indexed.records_in_window;
+        for (key, seen) in &indexed.seen {
+            coverage.add_seen(key.clone(), *seen);
+        }
+        coverage.notes.add(INDEXED_NOTE, key);
+        if !indexed.fingerprints.is_empty() {
+            self.decoded.unresolved.push(Unresolved {
+                object,
+                records: indexed.records,
+                fingerprints: indexed.fingerprints.clone(),
+            });
         }
     }
 

@@ -87,7 +87,7 @@ pub enum EventNames {
 }
 
 /// The beginnings of the names of calls that change nothing.
-const READING_VERBS: [&str; 5] = ["Get", "List", "Describe", "Lookup", "Simulate"];
+pub const READING_VERBS: [&str; 5] = ["Get", "List", "Describe", "Lookup", "Simulate"];
 
 fn contains(name: &[u8], part: &str) -> bool {
     memchr::memmem::find(name, part.as_bytes()).is_some()

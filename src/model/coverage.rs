@@ -418,6 +418,14 @@ impl Coverage {
         self.records == self.records_kept + self.records_not_relevant + self.records_rejected
     }
 
+    /// Adds records of an account, a Region and a day.
+    pub fn add_seen(&mut self, key: SeenKey, seen: DayActivity) {
+        self.seen
+            .entry(key)
+            .and_modify(|known| *known = known.and(seen))
+            .or_insert(seen);
+    }
+
     /// Returns true if any record may be of this window: exact to the second at the ends of what an
     /// account and Region logged in a day.
     #[must_use]

@@ -21,6 +21,7 @@ pub mod finding;
 pub mod function_sessions;
 pub mod identity;
 pub mod ids;
+pub mod indexed;
 pub mod integrity;
 pub mod inventory;
 pub mod json;

@@ -1,8 +1,8 @@
 //! Reads objects for keeps: each by itself, for all of time, so that any window can be
 //! answered for later.
 
-use super::plan::{PipelineError, Plan, Watcher};
-use super::read::{KnownInterest, on_all_threads};
+use super::plan::{PipelineError, Plan, Unwatched, Watcher};
+use super::read::{KnownInterest, Worker, not_indexed, on_all_threads};
 use crate::decode::{Decoder, RecordOutcome};
 use crate::model::coverage::Coverage;
 use crate::model::event::Event;
@@ -174,25 +174,21 @@ fn read_all(
     known: &KnownInterest<'_>,
     watcher: Option<&dyn Watcher>,
 ) -> Vec<ObjectRead> {
-    source.expect(&[objects, next].concat());
-    let read = on_all_threads(
-        plan,
-        source,
-        objects,
-        false,
-        &|worker: &mut super::read::Worker<'_>,
-          object,
-          body: &mut Vec<u8>,
-          out: &mut Vec<ObjectRead>| {
-            worker.first_pass(
-                object,
-                body,
-                known,
-                watcher.unwrap_or(&super::plan::Unwatched),
-            );
-            out.push(take(&mut worker.decoder, object));
-        },
-    );
+    let next = not_indexed(source, next);
+    let job = |worker: &mut Worker<'_>, object, body: &mut Vec<u8>, out: &mut Vec<ObjectRead>| {
+        match watcher {
+            Some(watcher) => worker.first_pass(object, body, known, watcher),
+            // It was indexed, or read, and has to be read anyway.
+            None => worker.read(object, body, known, &Unwatched),
+        };
+        out.push(take(&mut worker.decoder, object));
+    };
+    let first = match watcher {
+        Some(_) => not_indexed(source, objects),
+        None => objects.to_vec(),
+    };
+    source.expect(&[first, next].concat());
+    let read = on_all_threads(plan, source, objects, false, &job);
     let mut read: Vec<ObjectRead> = read.into_iter().flat_map(|(_, objects)| objects).collect();
     let order: HashMap<u32, usize> = objects.iter().copied().zip(0..).collect();
     read.sort_unstable_by_key(|object| order.get(&object.object).copied());

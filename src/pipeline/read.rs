@@ -114,7 +114,7 @@ fn first_pass(
         ..RelevantSessions::default()
     };
     let known = KnownInterest::new(plan, relevant);
-    source.expect(&objects);
+    source.expect(&not_indexed(source, &objects));
     let job = |worker: &mut Worker<'_>,
                object: u32,
                body: &mut Vec<u8>,
@@ -366,6 +366,14 @@ impl<'a> KnownInterest<'a> {
     }
 }
 
+/// The objects among these that have to be read.
+pub(super) fn not_indexed(source: &dyn LogSource, objects: &[u32]) -> Vec<u32> {
+    let objects = objects.iter().copied();
+    objects
+        .filter(|&object| source.indexed(object).is_none())
+        .collect()
+}
+
 /// Returns the known content of an object that could not be read.
 pub(super) fn contents_of(error: &SourceError) -> Contents {
     if error.is_absent {
@@ -386,6 +394,23 @@ pub(super) struct Worker<'a> {
 
 impl Worker<'_> {
     pub(super) fn first_pass(
+        &mut self,
+        object: u32,
+        body: &mut Vec<u8>,
+        known: &KnownInterest<'_>,
+        watcher: &dyn Watcher,
+    ) -> Contents {
+        if let Some(indexed) = self.source.indexed(object) {
+            let key = self.source.key(object);
+            self.decoder.indexed(object, &key, indexed);
+            watcher.object(object, 0);
+            return Contents::NotRead;
+        }
+        self.read(object, body, known, watcher)
+    }
+
+    /// Reads an object, whatever is known of it.
+    pub(super) fn read(
         &mut self,
         object: u32,
         body: &mut Vec<u8>,

@@ -1,0 +1,140 @@
+//! What a statement answers of an object.
+
+use crate::model::coverage::{DayActivity, SeenKey};
+use crate::model::indexed::IndexedObject;
+use crate::model::relevance::SessionFingerprint;
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+
+/// Columns of an index statement, in their order: path, rows of the table, records, whether what the
+/// engine says of the object can be relied on, whether a record may be relevant, records by account,
+/// Region and day, and role sessions.
+pub(super) const COLUMNS: usize = 7;
+
+/// One row of an index statement.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// The path of the object.
+    pub(super) path: String,
+    /// What is known of it; `None` if it has to be read.
+    pub(super) indexed: Option<IndexedObject>,
+}
+
+impl Answer {
+    /// Reads a row; `None` if it is none. Whatever is not understood has to be read.
+    pub(super) fn of(row: Vec<Option<String>>) -> Option<Self> {
+        let row: [Option<String>; COLUMNS] = row.try_into().ok()?;
+        let [path, rows, records, trusted, relevant, places, sessions] = row;
+        let needs_no_reading = rows.as_deref() == Some("1")
+            && trusted.as_deref() == Some("true")
+            && relevant.as_deref() == Some("false");
+        let indexed = needs_no_reading
+            .then(|| indexed(&records?, &places?, &sessions?))
+            .flatten();
+        Some(Self {
+            path: path?,
+            indexed,
+        })
+    }
+}
+
+/// `places` are lines of account, Region, day, records, first, last and records in the window;
+/// `sessions` are assumed role ids, a line each.
+fn indexed(records: &str, places: &str, sessions: &str) -> Option<IndexedObject> {
+    let mut indexed = IndexedObject {
+        records: records.parse().ok()?,
+        records_in_window: 0,
+        seen: Vec::new(),
+        fingerprints: Box::default(),
+    };
+    for place in places.lines() {
+        let parts: Vec<&str> = place.split(' ').collect();
+        let [account, region, day, records, first, last, in_window] = parts[..] else {
+            return None;
+        };
+        let (first, last) = (UtcSecond::parse(first)?, UtcSecond::parse(last)?);
+        if first.to_string().get(..10) != Some(day) {
+            return None;
+        }
+        let key: SeenKey = (
+            Text::from(account).into(),
+            Text::from(region).into(),
+            first.day(),
+        );
+        let records = records.parse().ok()?;
+        indexed.records_in_window += in_window.parse::<u64>().ok()?;
+        indexed.seen.push((
+            key,
+            DayActivity {
+                records,
+                first,
+                last,
+            },
+        ));
+    }
+    let counted: u64 = indexed.seen.iter().map(|(_, seen)| seen.records).sum();
+    if counted != indexed.records {
+        return None;
+    }
+    let ids = sessions.lines();
+    let mut fingerprints: Vec<SessionFingerprint> = ids
+        .flat_map(|id| SessionFingerprint::of_session_and_role(id.as_bytes()))
+        .collect();
+    fingerprints.sort_unstable();
+    fingerprints.dedup();
+    indexed.fingerprints = fingerprints.into();
+    Some(indexed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACE: &str =
+        "111122223333 us-east-1 2026-11-01 2 2026-11-01T00:00:01Z 2026-11-01T00:04:00Z 1";
+
+    fn row(changed: usize, value: Option<&str>) -> Vec<Option<String>> {
+        let mut row: Vec<Option<String>> =
+            ["p", "1", "2", "true", "false", PLACE, "AROAX:a\nAROAX:b"]
+                .iter()
+                .map(|&value| Some(value.to_owned()))
+                .collect();
+        row[changed] = value.map(str::to_owned);
+        row
+    }
+
+    #[test]
+    fn an_object_without_relevant_records_is_known() {
+        let answer = Answer::of(row(0, Some("p"))).unwrap();
+        let indexed = answer.indexed.unwrap();
+        assert_eq!((indexed.records, indexed.records_in_window), (2, 1));
+        assert_eq!(indexed.seen.len(), 1);
+        // Two sessions of one role.
+        assert_eq!(indexed.fingerprints.len(), 3);
+    }
+
+    #[test]
+    fn whatever_is_not_understood_has_to_be_read() {
+        for (column, value) in [
+            (1, Some("2")),
+            (2, Some("3")),
+            (2, None),
+            (3, Some("false")),
+            (3, None),
+            (4, Some("true")),
+            (4, None),
+            (
+                5,
+                Some("111122223333 us-east-1 2026-02-31 2 2026-02-31T00:00:01Z x 1"),
+            ),
+            (5, Some("")),
+            (5, None),
+            (6, None),
+        ] {
+            let answer = Answer::of(row(column, value)).unwrap();
+            assert_eq!(answer.indexed, None, "{column} {value:?}");
+        }
+        assert_eq!(Answer::of(row(0, None)), None);
+        assert_eq!(Answer::of(vec![None]), None);
+    }
+}
