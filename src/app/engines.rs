@@ -4,7 +4,9 @@ use super::context::RunContext;
 use super::failure::Failure;
 use super::places;
 use crate::config::{EngineLogs, EngineSettings, LogLocation, S3Settings};
-use crate::engine::{Index, IndexWatcher, IndexedLogs, LineTable, TableObjects, index};
+use crate::engine::{
+    Index, IndexWatcher, IndexedLogs, LineTable, LogTable, TableObjects, index, rows,
+};
 use crate::model::key::is_in_s3;
 use crate::model::size::bytes;
 use crate::model::window::TimeWindow;
@@ -17,7 +19,7 @@ const READ_ALIKE: [&str; 2] = [".json.gz", ".json"];
 /// An engine, its table, and where the objects of the table are read.
 pub(super) struct EngineTable {
     engine: Box<dyn SqlEngine>,
-    table: LineTable,
+    table: LogTable,
     /// The location of the table, as the engine has it in paths.
     location: String,
     /// Where the same objects are read.
@@ -92,9 +94,7 @@ impl EngineTable {
         };
         let engine = remote::trino(settings)?;
         let name = [&settings.catalog, &settings.schema, &settings.table];
-        let name = name.map(|part| part.to_lowercase());
-        let column = only_column(&*engine, &name)?;
-        let table = LineTable { name, column };
+        let table = line_table(&*engine, name.map(|part| part.to_lowercase()))?;
         let location = location(&*engine, &table)?;
         let objects = match &logs.objects {
             Some(objects) => objects.clone(),
@@ -102,7 +102,7 @@ impl EngineTable {
         };
         Ok(Self {
             engine,
-            table,
+            table: LogTable::Lines(table),
             location,
             objects,
         })
@@ -206,40 +206,40 @@ impl IndexWatcher for Unwatched {
     fn asked(&self, _objects: usize, _all: usize) {}
 }
 
-/// The column of a table of lines.
-fn only_column(engine: &dyn SqlEngine, name: &[String; 3]) -> Result<String, Failure> {
-    let [catalog, schema, table] = name;
-    let (mut columns, mut other) = (Vec::new(), Vec::new());
-    let statement = LineTable::columns_statement(catalog, schema, table);
-    engine.run(&statement, &mut |row| {
-        if let [Some(column), Some(kind)] = &row[..] {
-            let is_text = kind == "varchar";
-            let group = if is_text { &mut columns } else { &mut other };
-            group.push(column.clone());
+/// The table of lines of this name.
+fn line_table(engine: &dyn SqlEngine, name: [String; 3]) -> Result<LineTable, Failure> {
+    let table = LineTable {
+        name,
+        column: LineTable::COLUMN.to_owned(),
+    };
+    let (mut columns, mut others) = (Vec::new(), 0);
+    let of_row = |row: Vec<Option<String>>| <[Option<String>; 2]>::try_from(row).ok();
+    for row in rows(engine, &table.columns_statement(), &of_row)? {
+        match row {
+            [Some(column), Some(kind)] if kind == "varchar" => columns.push(column),
+            _ => others += 1,
         }
-    })?;
-    match (&columns[..], &other[..]) {
-        ([column], []) => Ok(column.clone()),
-        ([], []) => Err(Failure::usage(format!(
-            "{}: there is no table {catalog}.{schema}.{table}",
-            engine.name()
-        ))
-        .hint("`qs-audit engine ddl --for trino` prints the statement that creates one")),
-        _ => Err(Failure::usage(format!(
-            "{}: {catalog}.{schema}.{table} is no table of one text column",
-            engine.name()
-        ))
-        .hint("`qs-audit engine ddl --for trino` prints the statement that creates one")),
+    }
+    let unfit = |message: &str| {
+        let named = table.name.join(".");
+        Failure::usage(format!("{}: {named} {message}", engine.name()))
+            .hint("`qs-audit engine ddl --for trino` prints the statement that creates a table")
+    };
+    match (&columns[..], others) {
+        ([column], 0) => Ok(LineTable {
+            column: column.clone(),
+            ..table
+        }),
+        ([], 0) => Err(unfit("is not there")),
+        _ => Err(unfit("has other columns than one of text")),
     }
 }
 
 /// The location of a table.
 fn location(engine: &dyn SqlEngine, table: &LineTable) -> Result<String, Failure> {
-    let mut told = String::new();
-    engine.run(&table.definition_statement(), &mut |row| {
-        told.extend(row.into_iter().flatten());
-    })?;
-    LineTable::location_in(&told).ok_or_else(|| {
+    let of_row = |row: Vec<Option<String>>| row.into_iter().next().flatten();
+    let told = rows(engine, &table.definition_statement(), &of_row)?;
+    LineTable::location_in(&told.concat()).ok_or_else(|| {
         Failure::usage(format!(
             "{}: the table has no external_location",
             engine.name()

@@ -9,6 +9,7 @@ pub mod context;
 mod day_inputs;
 mod day_records;
 pub mod doctor;
+pub mod engine_statements;
 mod engines;
 pub mod export_files;
 pub mod exports;

@@ -135,6 +135,15 @@ pub(super) enum Command {
         qs-audit doctor\n  \
         qs-audit doctor --strict -q --format json")]
     Doctor(DoctorArgs),
+    /// Print statements for an engine that says which log files are worth reading: Athena or Trino (docs/engines.md).
+    #[command(
+        subcommand_required = true,
+        arg_required_else_help = true,
+        after_help = "Examples:\n  \
+        qs-audit engine ddl --for trino --table hive.logs.cloudtrail --logs s3://amzn-s3-demo-bucket/AWSLogs\n  \
+        qs-audit engine sql --logs trino://trino.example.com:8443/hive/logs/cloudtrail"
+    )]
+    Engine(EngineArgs),
     /// Write the logs of a synthetic organization to a folder, and audit them.
     #[command(after_help = "Examples:\n  \
         qs-audit demo\n  \
@@ -149,6 +158,70 @@ pub(super) enum Command {
         qs-audit man | man -l -\n  \
         qs-audit man --dir /usr/local/share/man/man1")]
     Man(ManArgs),
+}
+
+/// The commands of `engine`.
+#[derive(Debug, Args)]
+pub(super) struct EngineArgs {
+    #[command(subcommand)]
+    pub(super) command: EngineCommand,
+}
+
+/// The commands of `engine`.
+#[derive(Debug, Subcommand)]
+pub(super) enum EngineCommand {
+    /// Print the statements that create a table of log files.
+    #[command(after_help = "Examples:\n  \
+        qs-audit engine ddl --for trino --table hive.logs.cloudtrail --logs s3://amzn-s3-demo-bucket/AWSLogs\n  \
+        qs-audit engine ddl --for athena --table audit.cloudtrail --logs s3://amzn-s3-demo-bucket/AWSLogs/o-exampleorgid")]
+    Ddl(DdlArgs),
+    /// Print the statements that a run sends to an engine.
+    ///
+    /// Paths of objects are known when these are listed; here names in <> stand for them.
+    #[command(after_help = "Example:\n  \
+        qs-audit engine sql --logs trino://trino.example.com:8443/hive/logs/cloudtrail --since 7d")]
+    Sql(EngineSqlArgs),
+}
+
+/// An engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum EngineArg {
+    /// Amazon Athena.
+    Athena,
+    /// Trino.
+    Trino,
+}
+
+/// Options of `engine ddl`.
+#[derive(Debug, Args)]
+pub(super) struct DdlArgs {
+    /// The engine.
+    #[arg(long = "for", value_enum, value_name = "ENGINE")]
+    pub(super) engine: EngineArg,
+
+    /// The table: DATABASE.TABLE for Athena, CATALOG.SCHEMA.TABLE for Trino.
+    #[arg(long, value_name = "NAME")]
+    pub(super) table: String,
+
+    /// Where the engine has the log files: the folder that has the folders of accounts.
+    #[arg(long, value_name = "LOCATION")]
+    pub(super) logs: String,
+
+    #[command(flatten)]
+    pub(super) output: TextOutputArgs,
+}
+
+/// Options of `engine sql`.
+#[derive(Debug, Args)]
+pub(super) struct EngineSqlArgs {
+    #[command(flatten)]
+    pub(super) window: WindowArgs,
+    #[command(flatten)]
+    pub(super) logs: LogArgs,
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
+    #[command(flatten)]
+    pub(super) output: TextOutputArgs,
 }
 
 /// Inputs of verification.

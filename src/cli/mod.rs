@@ -7,6 +7,7 @@ mod collect;
 mod completions_and_man;
 mod demo;
 mod doctor;
+mod engine;
 mod exit;
 mod explain;
 mod failure;

@@ -5,8 +5,8 @@ use super::exit::Exit;
 use super::failure::{exit_of, text_of};
 use super::terminal::say;
 use super::{
-    chains, chargeback, collect, completions_and_man, demo, doctor, explain, findings, init, query,
-    report, show, verify,
+    chains, chargeback, collect, completions_and_man, demo, doctor, engine, explain, findings,
+    init, query, report, show, verify,
 };
 use crate::app::failure::Failure;
 use clap::Parser;
@@ -53,6 +53,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Collect(args) => collect::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Query(args) => query::run(args),
+        Command::Engine(args) => engine::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Completions(args) => completions_and_man::completions(args),
         Command::Man(args) => completions_and_man::man(args),

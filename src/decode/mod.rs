@@ -59,7 +59,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A remark on objects that an engine read.
-const INDEXED_NOTE: &str = "read by the engine alone: nothing in it is relevant";
+const INDEXED_NOTE: &str = "read by the engine: nothing in it is relevant by itself";
 
 /// The result for a record of a role session whose relevance is not known yet.
 #[derive(Debug)]

@@ -19,6 +19,19 @@ pub(super) struct RecordParts<'s> {
     pub(super) by_lake_formation: &'s str,
 }
 
+/// The condition that an event of the list may be relevant by its source and its name, which are columns
+/// or expressions.
+#[must_use]
+pub fn listed_condition(source: &str, name: &str) -> String {
+    is_listed(&RecordParts {
+        source,
+        name,
+        touches_logs: "TRUE",
+        names_spill: "TRUE",
+        by_lake_formation: "TRUE",
+    })
+}
+
 /// True if an event of this source and name may be relevant in itself.
 pub(super) fn is_listed(parts: &RecordParts<'_>) -> String {
     let mut cases = String::new();

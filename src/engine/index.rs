@@ -2,8 +2,8 @@
 //! program; so is whatever no statement answers for.
 
 use super::answer::Answer;
-use super::line_table::LineTable;
 use super::slices::TableObjects;
+use super::table::LogTable;
 use crate::model::indexed::IndexedObject;
 use crate::model::window::TimeWindow;
 use crate::ports::{EngineError, EngineErrorKind, SqlEngine};
@@ -40,7 +40,7 @@ pub trait IndexWatcher: Sync {
 /// When the engine refuses to answer: no access, no such table.
 pub fn index(
     engine: &dyn SqlEngine,
-    table: &LineTable,
+    table: &LogTable,
     objects: &TableObjects,
     window: &TimeWindow,
     watcher: &dyn IndexWatcher,
@@ -78,9 +78,30 @@ pub fn index(
     Ok(index)
 }
 
+/// Runs a statement, again where that may help, and returns what is made of its rows.
+///
+/// # Errors
+///
+/// When the statement does not come to its end.
+pub fn rows<T>(
+    engine: &dyn SqlEngine,
+    statement: &str,
+    of_row: &dyn Fn(Vec<Option<String>>) -> Option<T>,
+) -> Result<Vec<T>, EngineError> {
+    let mut tries = 1;
+    loop {
+        let mut made = Vec::new();
+        match engine.run(statement, &mut |row| made.extend(of_row(row))) {
+            Ok(()) => return Ok(made),
+            Err(error) if error.kind == EngineErrorKind::Passing && tries < TRIES_MAX => tries += 1,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 struct IndexRun<'a> {
     engine: &'a dyn SqlEngine,
-    table: &'a LineTable,
+    table: &'a LogTable,
     window: &'a TimeWindow,
     index: Mutex<Index>,
     refused: Mutex<Option<EngineError>>,
@@ -98,18 +119,13 @@ impl IndexRun<'_> {
 
     fn slice(&self, slice: &[(u32, String)]) {
         let mut excluded: Vec<&str> = Vec::new();
-        let mut tries = 1;
         loop {
             if excluded.len() == slice.len() {
                 return;
             }
             let statement = self.table.index(slice, &excluded, self.window);
-            let mut answers = Vec::new();
-            let run = self.engine.run(&statement, &mut |row| {
-                answers.extend(Answer::of(row));
-            });
-            let error = match run {
-                Ok(()) => return self.take(slice, answers),
+            let error = match rows(self.engine, &statement, &Answer::of) {
+                Ok(answers) => return self.take(slice, answers),
                 Err(error) => error,
             };
             match error.kind {
@@ -118,7 +134,6 @@ impl IndexRun<'_> {
                     refused.get_or_insert(error);
                     return;
                 }
-                EngineErrorKind::Passing if tries < TRIES_MAX => tries += 1,
                 EngineErrorKind::Passing => return self.give_up(error, slice.len()),
                 EngineErrorKind::Data => {
                     let named = named_in(slice, &error.message);

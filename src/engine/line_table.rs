@@ -53,6 +53,9 @@ pub struct LineTable {
 }
 
 impl LineTable {
+    /// The column of a table that `qs-audit engine ddl` prints.
+    pub const COLUMN: &str = "line";
+
     /// The table's name in SQL.
     fn sql_name(&self) -> String {
         self.name.each_ref().map(|part| name(part)).join(".")
@@ -60,7 +63,8 @@ impl LineTable {
 
     /// The statement that tells columns of a table and their types.
     #[must_use]
-    pub fn columns_statement(catalog: &str, schema: &str, table: &str) -> String {
+    pub fn columns_statement(&self) -> String {
+        let [catalog, schema, table] = &self.name;
         let (schema, table) = (text(schema), text(table));
         format!(
             "SELECT column_name, data_type FROM {}.information_schema.columns WHERE table_schema = {schema} \
@@ -113,7 +117,7 @@ WITH "lines" AS (
         json_size({line}, '$.Records') AS "records",
         regexp_extract_all({line}, {head}) AS "heads",
         regexp_extract_all({line}, {principal}, 1) AS "principals",
-        array_distinct(regexp_extract_all({line}, {recipient})) AS "recipients"
+        regexp_extract_all({line}, {recipient}) AS "recipients"
     FROM {table}
     WHERE {paths}
 ), "objects" AS (
@@ -151,7 +155,7 @@ FROM "told" GROUP BY "path""#
 fn is_trusted() -> String {
     let mut all = vec![
         r#"cardinality("heads") = "records""#.to_owned(),
-        r#"cardinality("recipients") <= 1"#.to_owned(),
+        r#"cardinality("recipients") = "records" AND cardinality(array_distinct("recipients")) <= 1"#.to_owned(),
         format!(
             r#"regexp_count("line", {}) = cardinality("principals")"#,
             text(PRINCIPAL_KEY)

@@ -82,7 +82,7 @@ struct PageError {
 }
 
 /// Errors of the cluster itself: the statement was not at fault.
-const PASSING_ERRORS: [&str; 12] = [
+const PASSING_ERRORS: [&str; 13] = [
     "ABANDONED_QUERY",
     "CLUSTER_OUT_OF_MEMORY",
     "EXCHANGE_MANAGER_NOT_CONFIGURED",
@@ -95,6 +95,7 @@ const PASSING_ERRORS: [&str; 12] = [
     "REMOTE_TASK_MISMATCH",
     "SERVER_SHUTTING_DOWN",
     "SERVER_STARTING_UP",
+    "TOO_MANY_REQUESTS_FAILED",
 ];
 
 impl PageError {
@@ -218,12 +219,11 @@ impl Trino {
         loop {
             let (error, asked_to_wait) = match self.ask(method, url, body).await {
                 Ok((status, text, wait)) => match status {
-                    200 => {
-                        return serde_json::from_slice(&text).map_err(|error| {
-                            let message = format!("the answer cannot be read: {error}");
-                            self.error(EngineErrorKind::Passing, &message)
-                        });
-                    }
+                    200 => match serde_json::from_slice(&text) {
+                        Ok(page) => return Ok(page),
+                        // It was cut short: the same page can be asked for again.
+                        Err(error) => (format!("the answer cannot be read: {error}"), None),
+                    },
                     401 | 403 => {
                         let message = format!("HTTP {status}: {}", shortened(&text));
                         return Err(self.error(EngineErrorKind::Refused, &message));

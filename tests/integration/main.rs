@@ -22,6 +22,8 @@ mod decode;
 mod devtools;
 mod digest_bucket;
 mod documents;
+#[cfg(feature = "aws")]
+mod engine;
 mod event_list;
 mod facade;
 mod findings;

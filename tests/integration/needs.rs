@@ -18,6 +18,10 @@ const AWS_CLI: &str = "QS_AUDIT_AWS_CLI";
 /// Set to a Python with `focus-validator`, whose libraries other modules do not get along with.
 const FOCUS_PYTHON: &str = "QS_AUDIT_FOCUS_PYTHON";
 
+/// Set to the program that starts a Trino (tests/engine).
+#[cfg(feature = "aws")]
+const TRINO: &str = "QS_AUDIT_TRINO";
+
 fn say(what: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {what}");
 }
@@ -89,6 +93,13 @@ pub(crate) fn chromium() -> Option<PathBuf> {
 pub(crate) fn aws_cli() -> Option<PathBuf> {
     let found = program(AWS_CLI, &[]);
     found.or_else(|| missing(&format!("{AWS_CLI} names no AWS CLI")))
+}
+
+/// The program that starts a Trino.
+#[cfg(feature = "aws")]
+pub(crate) fn trino() -> Option<PathBuf> {
+    let found = program(TRINO, &[]);
+    found.or_else(|| missing(&format!("{TRINO} names no program that starts a Trino")))
 }
 
 /// Data of others, which lies next to the project and is no part of it: nothing that could

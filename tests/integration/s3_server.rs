@@ -113,6 +113,10 @@ pub(crate) enum Fault {
     Slow,
     /// The answer of a service that forbids it.
     Denied,
+    /// The answer of a service that is asked too often, and says when to ask again: at once.
+    TooMany,
+    /// The answer of a service that has forgotten what it was asked.
+    Gone,
 }
 
 impl Fault {
@@ -202,6 +206,7 @@ fn serve(
 ) -> Option<()> {
     client.set_read_timeout(Some(PATIENCE)).ok()?;
     let head = head(&mut client)?;
+    let sent = sent_body(&head, &mut client)?;
     let mut words = head.split(' ');
     let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
     let before = {
@@ -220,12 +225,17 @@ fn serve(
         Fault::InternalError => Some(refused("500 Internal Server Error", "InternalError")),
         Fault::SlowDown => Some(refused("503 Slow Down", "SlowDown")),
         Fault::Denied => Some(refused("403 Forbidden", "AccessDenied")),
+        Fault::TooMany => {
+            let status = "429 Too Many Requests\r\nRetry-After: 0";
+            Some(refused(status, "TooManyRequests"))
+        }
+        Fault::Gone => Some(refused("404 Not Found", "NotFound")),
         _ => None,
     };
     if let Some(instead) = instead {
         return client.write_all(instead.as_bytes()).ok();
     }
-    let answer = forward(&head, upstream).ok()?;
+    let answer = forward(&head, &sent, upstream).ok()?;
     let cut = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let (head, body) = answer.split_at(cut);
     let head = String::from_utf8_lossy(head).into_owned();
@@ -276,6 +286,19 @@ fn head(client: &mut TcpStream) -> Option<String> {
     String::from_utf8(head).ok()
 }
 
+/// The body of a request.
+fn sent_body(head: &str, client: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut lines = head.lines();
+    let length = lines.find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_length = name.eq_ignore_ascii_case("content-length");
+        value.trim().parse().ok().filter(|_| is_length)
+    });
+    let mut body = vec![0; length.unwrap_or(0)];
+    client.read_exact(&mut body).ok()?;
+    Some(body)
+}
+
 /// An answer that refuses.
 fn refused(status: &str, code: &str) -> String {
     let body = format!(
@@ -288,11 +311,12 @@ fn refused(status: &str, code: &str) -> String {
     )
 }
 
-/// The server's whole answer; requests here have no bodies.
-fn forward(head: &str, upstream: SocketAddr) -> io::Result<Vec<u8>> {
+/// The server's whole answer.
+fn forward(head: &str, body: &[u8], upstream: SocketAddr) -> io::Result<Vec<u8>> {
     let mut server = TcpStream::connect(upstream)?;
     let closing = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
     server.write_all(closing.as_bytes())?;
+    server.write_all(body)?;
     let mut answer = Vec::new();
     server.read_to_end(&mut answer)?;
     Ok(answer)

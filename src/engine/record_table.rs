@@ -1,0 +1,169 @@
+//! Statements over a table whose rows are records: what Athena makes of log files with the input format
+//! for CloudTrail, or a view of such rows.
+//!
+//! The engine takes every record apart, and shows no text: what it hides, such as a record that it cannot
+//! read, is not seen here either (docs/engines.md).
+
+use super::conditions::{RecordParts, is_listed};
+use super::slices::has_path;
+use super::sql::{name, text, texts};
+use crate::model::key::KeyFacts;
+use crate::model::window::TimeWindow;
+use std::collections::BTreeSet;
+
+/// Columns of texts that may say where an object is, or what it is called.
+const TEXT_COLUMNS: [&str; 4] = [
+    "requestparameters",
+    "responseelements",
+    "additionaleventdata",
+    "serviceeventdetails",
+];
+
+/// Columns that an index cannot do without.
+pub const NEEDED_COLUMNS: [&str; 8] = [
+    "awsregion",
+    "eventname",
+    "eventsource",
+    "eventtime",
+    "recipientaccountid",
+    "requestparameters",
+    "sourceipaddress",
+    "useridentity",
+];
+
+/// A table of records.
+#[derive(Debug, Clone)]
+pub struct RecordTable {
+    /// Database and table.
+    pub name: [String; 2],
+    /// Names of its columns, in lower case.
+    pub columns: BTreeSet<String>,
+    /// True if the column of the identity has the source identity of a session.
+    pub has_source_identity: bool,
+    /// The columns that the table is partitioned by.
+    pub partitions: Vec<String>,
+}
+
+impl RecordTable {
+    fn sql_name(&self) -> String {
+        self.name.each_ref().map(|part| name(part)).join(".")
+    }
+
+    /// Says of each object of a slice what there is to know ([`super::answer`]).
+    pub(super) fn index(
+        &self,
+        slice: &[(u32, String)],
+        excluded: &[&str],
+        window: &TimeWindow,
+    ) -> String {
+        let table = self.sql_name();
+        let paths = has_path(r#""$path""#, slice, excluded);
+        let partitions = self.has_partition(slice);
+        let relevant = self.is_relevant();
+        let in_window = is_in_window(window);
+        format!(
+            r#"-- qs-audit
+WITH "records" AS (
+    SELECT "$path" AS "path", recipientaccountid AS "account", awsregion AS "region", eventtime AS "time",
+        useridentity.principalid AS "principal", coalesce({relevant}, TRUE) AS "is_relevant"
+    FROM {table}
+    WHERE {paths}{partitions}
+), "days" AS (
+    SELECT "path", "account" || ' ' || "region" || ' ' || substr("time", 1, 10) AS "day",
+        count(*) AS "records", min("time") AS "first", max("time") AS "last",
+        count_if({in_window}) AS "in_window", bool_or("is_relevant") AS "is_relevant",
+        array_agg(DISTINCT "principal") FILTER (WHERE regexp_like("principal", '^[^0-9:][^:]*:.')) AS "sessions"
+    FROM "records"
+    GROUP BY "path", "account" || ' ' || "region" || ' ' || substr("time", 1, 10)
+)
+SELECT "path", '1', CAST(sum("records") AS varchar),
+    CAST(count_if("day" IS NULL OR length("first") <> 20 OR length("last") <> 20) = 0 AS varchar),
+    CAST(bool_or("is_relevant") AS varchar),
+    CASE WHEN NOT bool_or("is_relevant") THEN array_join(array_agg("day" || ' ' || CAST("records" AS varchar)
+        || ' ' || "first" || ' ' || "last" || ' ' || CAST("in_window" AS varchar)), chr(10)) END,
+    CASE WHEN NOT bool_or("is_relevant") THEN array_join(flatten(array_agg(coalesce("sessions", ARRAY[]))), chr(10)) END
+FROM "days" GROUP BY "path""#
+        )
+    }
+
+    /// True if a record may be relevant in itself.
+    fn is_relevant(&self) -> String {
+        let columns = TEXT_COLUMNS
+            .iter()
+            .filter(|column| self.columns.contains(**column));
+        let mut texts: Vec<String> = columns
+            .map(|column| format!("coalesce({column}, '')"))
+            .collect();
+        if self.columns.contains("resources") {
+            texts.push("coalesce(json_format(CAST(resources AS json)), '')".to_owned());
+        }
+        let all = format!("concat({}, '')", texts.join(", "));
+        // What a table does not show may be there.
+        let source_identity = if self.has_source_identity {
+            "useridentity.sessioncontext.sourceidentity LIKE 'V2.%'"
+        } else {
+            "useridentity.principalid LIKE '%:%'"
+        };
+        let by_lake_formation = format!(
+            "(useridentity.principalid LIKE '%:AWSLF-%' OR coalesce({source_identity}, FALSE))"
+        );
+        let parts = RecordParts {
+            source: "eventsource",
+            name: "coalesce(eventname, '')",
+            touches_logs: &format!(
+                "(strpos({all}, 'AWSLogs') > 0 AND coalesce(useridentity.invokedby, '') <> 'cloudtrail.amazonaws.com')"
+            ),
+            names_spill: &format!("strpos({all}, 'spill') > 0"),
+            by_lake_formation: &by_lake_formation,
+        };
+        format!(
+            "eventsource IS NULL OR useridentity.invokedby = 'athena.amazonaws.com' \
+             OR sourceipaddress = 'athena.amazonaws.com' OR {}",
+            is_listed(&parts)
+        )
+    }
+
+    /// Restricts a statement to the partitions of a slice, where the table is partitioned as
+    /// `qs-audit engine ddl` or the documentation of Athena has it.
+    fn has_partition(&self, slice: &[(u32, String)]) -> String {
+        let (mut accounts, mut regions, mut days) =
+            (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for (_, path) in slice {
+            let place = KeyFacts::place_of(path);
+            let day = KeyFacts::of(path).delivery_day;
+            let (Some((account, region)), Some(day)) = (place, day) else {
+                return String::new();
+            };
+            accounts.insert(account.to_owned());
+            regions.insert(region.to_owned());
+            days.insert(day.strftime("%Y/%m/%d").to_string());
+        }
+        let mut told = String::new();
+        for (columns, values) in [
+            (&["account", "accountid", "account_id"][..], &accounts),
+            (&["region"][..], &regions),
+            (&["day", "timestamp"][..], &days),
+        ] {
+            let mut partitions = self.partitions.iter();
+            let column = partitions.find(|column| columns.contains(&column.as_str()));
+            if let Some(column) = column.filter(|_| !values.is_empty()) {
+                let values = texts(values.iter().map(String::as_str));
+                told += &format!(" AND {} IN ({values})", name(column));
+            }
+        }
+        told
+    }
+}
+
+/// True if the column `time` is inside the window.
+fn is_in_window(window: &TimeWindow) -> String {
+    let bound = |operator: &str, moment: String| format!(r#""time" {operator} {}"#, text(&moment));
+    let from = window.from.map(|from| bound(">=", from.to_string()));
+    let to = window.to.map(|to| bound("<", to.to_string()));
+    let bounds: Vec<String> = from.into_iter().chain(to).collect();
+    if bounds.is_empty() {
+        "TRUE".to_owned()
+    } else {
+        bounds.join(" AND ")
+    }
+}

@@ -1,0 +1,663 @@
+//! Logs that an engine has a table of: a real Trino says what has to be read, and the result is that of
+//! reading all of them.
+
+use crate::cli::{output, program};
+use crate::needs;
+use crate::s3_server::{Fault, Proxy};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use qs_audit::cli::Exit;
+use qs_audit::demo::{self, DemoPlan};
+use qs_audit::engine::{Trino, TrinoServer};
+use qs_audit::ports::SqlEngine;
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A Trino of its own process: it ends when its standard input does.
+struct Engine {
+    folder: TempDir,
+    child: Child,
+    commands: Mutex<ChildStdin>,
+    lines: Mutex<BufReader<std::process::ChildStdout>>,
+    address: SocketAddr,
+}
+
+impl Engine {
+    fn start(program: &Path, workers: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = Command::new(program)
+            .arg(folder.path())
+            .arg(workers.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let commands = Mutex::new(child.stdin.take().unwrap());
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let url = line_with(&mut lines, "READY ");
+        let address = url.trim().strip_prefix("http://").unwrap().parse().unwrap();
+        let engine = Self {
+            folder,
+            child,
+            commands,
+            lines: Mutex::new(lines),
+            address,
+        };
+        engine.sql("CREATE SCHEMA hive.logs");
+        engine
+    }
+
+    fn sql(&self, statement: &str) -> Vec<Vec<Option<String>>> {
+        let server = TrinoServer {
+            authority: self.address.to_string(),
+            is_plain: true,
+            user: "tests".to_owned(),
+            password: None,
+            ca_bundle: None,
+            backoff: Duration::from_millis(1),
+        };
+        let mut rows = Vec::new();
+        let trino = Trino::new(server).unwrap();
+        trino.run(statement, &mut |row| rows.push(row)).unwrap();
+        rows
+    }
+
+    /// A folder of the engine's, of which there is no table yet.
+    fn empty(&self, table: &str) -> PathBuf {
+        let folder = self.folder.path().join(table);
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    /// Creates the table of a folder, as the program says.
+    fn create(&self, table: &str) {
+        let (name, location) = (format!("hive.logs.{table}"), format!("local:///{table}"));
+        let mut ddl = program();
+        ddl.args(["engine", "ddl", "--for", "trino"])
+            .args(["--table", &name, "--logs", &location]);
+        let (statements, _) = output(&mut ddl, Exit::Clean);
+        for statement in statements.split(';').filter(|text| !text.trim().is_empty()) {
+            self.sql(statement);
+        }
+    }
+
+    fn url(address: SocketAddr, table: &str) -> String {
+        format!("trino://{address}/hive/logs/{table}")
+    }
+
+    /// Closes a worker.
+    fn close_a_worker(&self) {
+        writeln!(self.commands.lock().unwrap(), "close").unwrap();
+        line_with(&mut *self.lines.lock().unwrap(), "CLOSED");
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The rest of the first line that has this in it.
+fn line_with(lines: &mut impl BufRead, wanted: &str) -> String {
+    let mut line = String::new();
+    while !line.contains(wanted) {
+        line.clear();
+        assert!(lines.read_line(&mut line).unwrap() > 0, "no {wanted}");
+    }
+    line.split_once(wanted).unwrap().1.to_owned()
+}
+
+/// The engine that most tests share.
+fn engine() -> Option<&'static Engine> {
+    static ENGINE: OnceLock<Option<Engine>> = OnceLock::new();
+    let start = || Some(Engine::start(&needs::trino()?, 2));
+    ENGINE.get_or_init(start).as_ref()
+}
+
+const ALL_DAYS: [&str; 6] = [
+    "--from",
+    "2000-01-01",
+    "--to",
+    "2030-01-01",
+    "--path",
+    "any",
+];
+
+/// Runs `chains` over a folder: standard output, standard error.
+fn direct(folder: &Path, format: &str) -> (String, String) {
+    let mut command = program();
+    command.args(["chains", "--format", format]).args(ALL_DAYS);
+    output(command.arg("--logs").arg(folder), Exit::Clean)
+}
+
+/// The same with an engine.
+fn asked(url: &str, folder: &Path, format: &str) -> (String, String) {
+    let mut command = program();
+    command.args(["chains", "--format", format]).args(ALL_DAYS);
+    command.args(["--logs", url, "--objects"]).arg(folder);
+    output(&mut command, Exit::Clean)
+}
+
+/// A result without what an engine spares: bytes, and remarks on that.
+fn essence(result: &str) -> Value {
+    let mut result: Value = serde_json::from_str(result).unwrap();
+    let coverage = result["coverage"].as_object_mut().unwrap();
+    coverage.remove("bytes_read").unwrap();
+    coverage.remove("bytes_inflated").unwrap();
+    let notes = coverage["notes"].as_array_mut().unwrap();
+    notes.retain(|note| !note["text"].as_str().unwrap().contains("by the engine"));
+    result
+}
+
+/// The number of objects that were not read here.
+fn spared(result: &str) -> u64 {
+    let result: Value = serde_json::from_str(result).unwrap();
+    let notes = result["coverage"]["notes"].as_array().unwrap();
+    let mut notes = notes.iter();
+    let note = notes.find(|note| note["text"].as_str().unwrap().contains("by the engine"));
+    note.map_or(0, |note| note["count"].as_u64().unwrap())
+}
+
+/// Compares a table's chains and coverage with those of reading its folder; returns how many objects
+/// were spared.
+fn compare(engine: &Engine, table: &str) -> u64 {
+    let folder = engine.folder.path().join(table);
+    let (all, _) = direct(&folder, "json");
+    let (few, _) = asked(&Engine::url(engine.address, table), &folder, "json");
+    let (wanted, got) = (essence(&all), essence(&few));
+    for (name, value) in wanted["coverage"].as_object().unwrap() {
+        assert_eq!(&got["coverage"][name], value, "{table}: {name}");
+    }
+    assert!(wanted == got, "{table}: other chains");
+    spared(&few)
+}
+
+fn write(folder: &Path, key: &str, body: &[u8]) {
+    let path = folder.join(key);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, body).unwrap();
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_sample_is_the_same_in_every_format() {
+    let Some(engine) = engine() else { return };
+    let folder = engine.empty("sample");
+    let organization = demo::generate(&DemoPlan::sample());
+    demo::write_to(&folder, &organization.logs).unwrap();
+    engine.create("sample");
+    assert!(compare(engine, "sample") > 5, "nothing was spared");
+    let url = Engine::url(engine.address, "sample");
+    for format in ["table", "jsonl", "csv"] {
+        let (all, _) = direct(&folder, format);
+        let (few, said) = asked(&url, &folder, format);
+        assert!(all == few, "{format}: another output");
+        assert!(said.contains("asking about "), "{said}");
+    }
+    let (chains, _) = direct(&folder, "jsonl");
+    assert!(chains.lines().count() > 10);
+}
+
+#[test]
+fn generated_organizations_with_reads_and_roads_are_the_same() {
+    let Some(engine) = engine() else { return };
+    for seed in 1..=3 {
+        let table = format!("generated{seed}");
+        let folder = engine.empty(&table);
+        let organization = demo::generate(&DemoPlan {
+            seed,
+            ..DemoPlan::sample()
+        });
+        demo::write_to(&folder, &organization.logs).unwrap();
+        engine.create(&table);
+        assert!(compare(engine, &table) > 0, "nothing was spared");
+    }
+}
+
+#[test]
+fn hostile_samples_and_those_of_rules_are_the_same() {
+    let Some(engine) = engine() else { return };
+    for table in ["hostile", "rules"] {
+        let folder = engine.empty(table);
+        copy(&Path::new("sample-logs").join(table), &folder);
+        engine.create(table);
+        compare(engine, table);
+    }
+}
+
+#[test]
+fn real_logs_are_the_same() {
+    let Some(engine) = engine() else { return };
+    let Some(real) = needs::folder_beside("real-logs") else {
+        return;
+    };
+    copy(&real, &engine.empty("real"));
+    engine.create("real");
+    assert!(compare(engine, "real") > 0);
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in walkdir::WalkDir::new(from) {
+        let entry = entry.unwrap();
+        if entry.file_type().is_file() {
+            let key = entry.path().strip_prefix(from).unwrap();
+            write(to, &key.to_string_lossy(), &fs::read(entry.path()).unwrap());
+        }
+    }
+}
+
+/// A record that is relevant to no one.
+fn record(at: u32) -> Value {
+    json!({
+        "eventVersion": "1.11",
+        "userIdentity": {"type": "AssumedRole", "principalId": format!("AROAEXAMPLE{at}:session"),
+            "arn": "arn:aws:sts::111122223333:assumed-role/app/session", "accountId": "111122223333",
+            "sessionContext": {"sessionIssuer": {"type": "Role", "principalId": "AROAEXAMPLE",
+                "arn": "arn:aws:iam::111122223333:role/app", "accountId": "111122223333", "userName": "app"},
+                "attributes": {"creationDate": "2026-11-01T09:00:00Z", "mfaAuthenticated": "false"}}},
+        "eventTime": format!("2026-11-01T10:{at:02}:00Z"),
+        "eventSource": "ec2.amazonaws.com",
+        "eventName": "DescribeInstances",
+        "awsRegion": "us-east-1",
+        "sourceIPAddress": "203.0.113.7",
+        "userAgent": "aws-cli",
+        "requestParameters": {"note": "plain"},
+        "responseElements": null,
+        "requestID": "r",
+        "eventID": format!("00000000-0000-4000-8000-0000000000{at:02}"),
+        "readOnly": true,
+        "eventType": "AwsApiCall",
+        "managementEvent": true,
+        "recipientAccountId": "111122223333",
+        "eventCategory": "Management"
+    })
+}
+
+/// A log file of these records, as CloudTrail writes it.
+fn log(records: &[Value]) -> String {
+    json!({ "Records": records }).to_string()
+}
+
+fn two() -> String {
+    log(&[record(1), record(2)])
+}
+
+/// The text of two records with one place of it changed.
+fn with(from: &str, to: &str) -> Vec<u8> {
+    let text = two();
+    assert!(text.contains(from), "{from}");
+    gzip(text.replacen(from, to, 1).as_bytes())
+}
+
+/// Objects of two records, each damaged or relevant in its own way: what a search for text could miss.
+fn odd_objects() -> Vec<(&'static str, Vec<u8>)> {
+    let plain = two();
+    let deep = format!("{}1{}", "[".repeat(120), "]".repeat(120));
+    let mut cut = gzip(plain.as_bytes());
+    cut.truncate(cut.len() / 2);
+    let mut wrong = gzip(plain.as_bytes());
+    let end = wrong.len() - 6;
+    wrong[end] ^= 0xff;
+    let pretty = serde_json::to_string_pretty(&serde_json::from_str::<Value>(&plain).unwrap());
+    let source = "\"eventSource\":\"ec2.amazonaws.com\"";
+    let assume = "\"eventSource\":\"sts.amazonaws.com\",\"eventName\":\"AssumeRole\"";
+    let call = "\"eventSource\":\"ec2.amazonaws.com\",\"eventName\":\"DescribeInstances\"";
+    let of_s3 =
+        |name: &str| format!("\"eventSource\":\"s3.amazonaws.com\",\"eventName\":\"{name}\"");
+    let of_s3_with = |name: &str, from: &str, to: &str| {
+        gzip(
+            two()
+                .replacen(call, &of_s3(name), 1)
+                .replacen(from, to, 1)
+                .as_bytes(),
+        )
+    };
+    vec![
+        ("key-escaped", with("\"eventSource\"", "\"\\u0065ventSource\"")),
+        ("end-of-key-escaped", with("\"eventName\"", "\"eventNam\\u0065\"")),
+        (
+            "value-escaped",
+            with(call, &assume.replace("sts.", "s\\u0074s.")),
+        ),
+        ("name-escaped", with(call, &assume.replace("Assume", "\\u0041ssume"))),
+        ("spaced-colon", with(call, &assume.replace("\":\"", "\" : \""))),
+        ("space-behind-colon", with(call, &assume.replace("\":\"", "\": \""))),
+        ("tab-at-colon", with(call, &assume.replace("\":\"", "\"\t:\t\""))),
+        ("relevant", with(call, assume)),
+        ("relevant-in-other-case", with(call, &assume.replace("AssumeRole", "assumeRole"))),
+        ("invoked-by-athena", with("\"type\":\"AssumedRole\"", "\"type\":\"AssumedRole\",\"invokedBy\":\"athena.amazonaws.com\"")),
+        (
+            "invoked-by-escaped-athena",
+            with("\"type\":\"AssumedRole\"", "\"type\":\"AssumedRole\",\"invokedBy\":\"athena\\u002eamazonaws.com\""),
+        ),
+        ("from-athena", with("203.0.113.7", "athena.amazonaws.com")),
+        ("from-escaped-athena", with("203.0.113.7", "\\u0061thena.amazonaws.com")),
+        ("lake-formation", of_s3_with("GetObject", ":session", ":AWSLF-00-AT-111122223333-x")),
+        ("source-identity", of_s3_with("GetObject", "plain", "x\",\"sourceIdentity\":\"V2.111122223333.AROAY")),
+        ("spilled", of_s3_with("PutObject", "plain", "athena-spill/q")),
+        ("logs-deleted", of_s3_with("DeleteObject", "plain", "AWSLogs/111122223333")),
+        ("object-read", of_s3_with("GetObject", "plain", "AWSLogs/111122223333")),
+        ("policy-put", of_s3_with("PutBucketPolicy", "plain", "other")),
+        ("nested-call", with("{\"note\":\"plain\"}", &format!("{{{assume}}}"))),
+        (
+            "nested-head-hides-one",
+            gzip(
+                two()
+                    .replacen("{\"note\":\"plain\"}", &format!("{{\"eventTime\":\"2026-11-01T10:00:00Z\",{call},\"awsRegion\":\"us-east-1\"}}"), 1)
+                    .replacen(source, "\"eventSource\": \"athena.amazonaws.com\"", 1)
+                    .as_bytes(),
+            ),
+        ),
+        ("same-key-twice", with(source, &format!("{source},{assume}"))),
+        ("call-in-a-string", with("plain", "\\\"eventSource\\\":\\\"athena.amazonaws.com\\\"")),
+        ("no-recipient", with("\"recipientAccountId\":\"111122223333\",", "")),
+        ("recipient-of-another", with("\"recipientAccountId\":\"111122223333\"", "\"recipientAccountId\":\"222233334444\"")),
+        ("recipient-is-none", with("\"recipientAccountId\":\"111122223333\"", "\"recipientAccountId\":\"123\"")),
+        ("no-region", with("\"awsRegion\":\"us-east-1\",", "")),
+        ("another-region", with("\"awsRegion\":\"us-east-1\"", "\"awsRegion\":\"eu-west-1\"")),
+        ("another-day", with("2026-11-01T10:01:00Z", "2026-10-31T23:59:59Z")),
+        ("no-such-time", with("2026-11-01T10:01:00Z", "2026-11-31T10:01:00Z")),
+        ("time-with-fraction", with("2026-11-01T10:01:00Z", "2026-11-01T10:01:00.123Z")),
+        ("no-time", with("\"eventTime\":\"2026-11-01T10:01:00Z\",", "")),
+        ("no-source", with("\"eventSource\":\"ec2.amazonaws.com\",", "")),
+        ("source-is-null", with(source, "\"eventSource\":null")),
+        ("principal-escaped", with("AROAEXAMPLE1:session", "AROAEXAMPLE1\\u003asession")),
+        ("no-principal", with("\"principalId\":\"AROAEXAMPLE1:session\",", "")),
+        ("user", with("AROAEXAMPLE1:session", "AIDAEXAMPLE")),
+        ("federated", with("AROAEXAMPLE1:session", "111122223333:bob")),
+        ("replaced", with("plain", "pl\u{fffd}in")),
+        ("not-ascii", with("plain", "pl\u{e4}in \u{1f600}")),
+        ("control", with("plain", "pl\u{1}ain")),
+        ("field-separator", with("plain", "pl\u{0}ain")),
+        ("deep", with("\"plain\"", &deep)),
+        ("comma-behind", with("\"eventCategory\":\"Management\"}", "\"eventCategory\":\"Management\",}")),
+        ("no-comma", with("},{\"eventVersion\"", "}{\"eventVersion\"")),
+        ("not-a-record", with("{\"Records\":[", "{\"Records\":[7,")),
+        ("records-twice", with("{\"Records\":[", "{\"Records\":[],\"Records\":[")),
+        ("no-records", gzip(b"{\"Records\":[]}")),
+        ("another-member", with("{\"Records\":[", "{\"kind\":\"x\",\"Records\":[")),
+        ("two-documents", gzip(format!("{plain}{plain}").as_bytes())),
+        ("two-lines", gzip(format!("{plain}\n{plain}\n").as_bytes())),
+        ("line-end", gzip(format!("{plain}\n").as_bytes())),
+        ("carriage-return", gzip(format!("{plain}\r\n").as_bytes())),
+        ("pretty", gzip(pretty.unwrap().as_bytes())),
+        ("lines-of-records", gzip(format!("{}\n{}\n", record(1), record(2)).as_bytes())),
+        ("byte-order-mark", gzip(format!("\u{feff}{plain}").as_bytes())),
+        ("cut-text", gzip(&plain.as_bytes()[..plain.len() - 40])),
+        ("cut-gzip", cut),
+        ("wrong-checksum", wrong),
+        ("not-gzip", plain.clone().into_bytes()),
+        ("two-members", [gzip(plain.as_bytes()), gzip(plain.as_bytes())].concat()),
+        ("empty", Vec::new()),
+        ("empty-gzip", gzip(b"")),
+        ("invalid-utf8", gzip(&[&plain.as_bytes()[..300], b"\xff", &plain.as_bytes()[300..]].concat())),
+        ("plain", gzip(plain.as_bytes())),
+    ]
+}
+
+#[test]
+fn what_a_search_for_text_could_miss_is_read() {
+    let Some(engine) = engine() else { return };
+    let folder = engine.empty("odd");
+    let objects = odd_objects();
+    for (name, body) in &objects {
+        let key = format!("AWSLogs/111122223333/CloudTrail/us-east-1/2026/11/01/{name}.json.gz");
+        write(&folder, &key, body);
+    }
+    // Names that the engine passes over in silence, or that are no names of its own.
+    let plain = gzip(two().as_bytes());
+    for key in [
+        "AWSLogs/111122223333/CloudTrail/us-east-1/2026/11/01/_hidden.json.gz",
+        "AWSLogs/111122223333/CloudTrail/us-east-1/2026/11/01/.hidden.json.gz",
+        "AWSLogs/111122223333/CloudTrail/us-east-1/2026/11/01/it's 100% + \u{e9}.json.gz",
+        "AWSLogs/111122223333/CloudTrail/us-east-1/2026/11/01/no-ending",
+        "AWSLogs/111122223333/CloudTrail/us-east-1/2026/11/01/text.json",
+    ] {
+        write(&folder, key, &plain);
+    }
+    engine.create("odd");
+    let spared = compare(engine, "odd");
+    assert!(spared > 3, "{spared} of {}", objects.len());
+}
+
+#[test]
+fn calls_of_a_session_that_is_relevant_are_read_wherever_they_are() {
+    let Some(engine) = engine() else { return };
+    let folder = engine.empty("sessions");
+    let mut query = record(3);
+    query["eventSource"] = json!("athena.amazonaws.com");
+    query["eventName"] = json!("StartQueryExecution");
+    query["userIdentity"]["principalId"] = json!("AROAEXAMPLE1:session");
+    let at =
+        |name: &str| format!("AWSLogs/111122223333/CloudTrail/us-east-1/2026/11/01/{name}.json.gz");
+    write(&folder, &at("a"), &gzip(log(&[record(1)]).as_bytes()));
+    write(&folder, &at("b"), &gzip(log(&[query]).as_bytes()));
+    write(&folder, &at("c"), &gzip(log(&[record(2)]).as_bytes()));
+    engine.create("sessions");
+    assert_eq!(compare(engine, "sessions"), 2);
+    let (chains, _) = asked(&Engine::url(engine.address, "sessions"), &folder, "json");
+    assert!(chains.contains("DescribeInstances"), "{chains}");
+}
+
+#[test]
+fn a_store_is_the_same_and_a_change_of_readers_counts_nothing_twice() {
+    let Some(engine) = engine() else { return };
+    let folder = engine.empty("stored");
+    let organization = demo::generate(&DemoPlan::sample());
+    demo::write_to(&folder, &organization.logs).unwrap();
+    engine.create("stored");
+    let url = Engine::url(engine.address, "stored");
+    let stores = tempfile::tempdir().unwrap();
+    let in_window = |command: &str, store: &str, args: &[&str]| {
+        let mut program = program();
+        program.current_dir(stores.path());
+        program.args([command, "--store", store, "--from", "2026-10-31"]);
+        program.args(["--to", "2026-11-05", "--now", "2026-11-06T00:00:00Z"]);
+        output(program.args(args), Exit::Clean)
+    };
+    let collect = |store: &str, args: &[&str]| in_window("collect", store, args);
+    let chains = |store: &str| {
+        let (told, _) = in_window("chains", store, &["--format", "json", "--path", "any"]);
+        told
+    };
+    let place = folder.canonicalize().unwrap();
+    let place = place.to_str().unwrap();
+    collect("direct", &["--logs", place]);
+    let (_, said) = collect("asked", &["--logs", &url, "--objects", place]);
+    assert!(said.contains("asking about "), "{said}");
+    let (all, few) = (chains("direct"), chains("asked"));
+    assert_eq!(essence(&all)["coverage"], essence(&few)["coverage"]);
+    assert!(essence(&all) == essence(&few), "another store");
+    // Read again without the engine: everything is there already.
+    collect("asked", &["--logs", place]);
+    assert!(chains("asked") == few, "something counts twice");
+}
+
+#[test]
+fn what_the_engine_is_asked_is_told_before() {
+    let mut sql = program();
+    sql.args(["engine", "sql", "--logs", "trino://h:1/Hive/logs/raw"])
+        .args(["--from", "2026-11-01", "--to", "2026-11-02"]);
+    let (told, _) = output(&mut sql, Exit::Clean);
+    assert!(told.contains("information_schema.columns"), "{told}");
+    assert!(
+        told.contains("SHOW CREATE TABLE \"hive\".\"logs\".\"raw\""),
+        "{told}"
+    );
+    assert!(
+        told.contains("<path of the first object of a folder>"),
+        "{told}"
+    );
+    assert!(told.contains("'2026-11-01T00:00:00Z'"), "{told}");
+}
+
+#[test]
+fn conditions_hold_the_names_that_the_event_list_holds() {
+    let Some(engine) = engine() else { return };
+    use qs_audit::event_list::entry::When;
+    use qs_audit::event_list::list::{SOURCES, entry};
+    let names = [
+        "AssumeRole",
+        "AssumeRoleWithSAML",
+        "GetSessionToken",
+        "GetCallerIdentity",
+        "GetRole",
+        "UpdateRole",
+        "CreateRole",
+        "ListRoles",
+        "SimulateCustomPolicy",
+        "CreatePolicyVersion",
+        "StopLogging",
+        "DescribeTrails",
+        "LookupEvents",
+        "GetObject",
+        "PutObject",
+        "DeleteObject",
+        "DeleteObjects",
+        "CreateBucket",
+        "ListBuckets",
+        "QueryDatabase",
+        "queryDatabase",
+        "GetDataAccess",
+        "GrantPermissions",
+        "CreateTable",
+        "GetTable",
+        "StartJobRun",
+        "Invoke",
+        "Decrypt",
+        "StartExecution",
+        "Other",
+    ];
+    let mut sources: Vec<&str> = SOURCES.iter().map(|service| service.name).collect();
+    sources.push("ec2.amazonaws.com");
+    let condition = qs_audit::engine::listed_condition("s", "n");
+    for source in sources {
+        let rows: Vec<String> = names
+            .iter()
+            .map(|name| format!("('{source}', '{name}')"))
+            .collect();
+        let statement = format!(
+            "SELECT n, CAST({condition} AS varchar) FROM (VALUES {}) AS t (s, n)",
+            rows.join(", ")
+        );
+        for row in engine.sql(&statement) {
+            let (name, told) = (row[0].clone().unwrap(), row[1].clone().unwrap());
+            let kept = entry(source.as_bytes(), name.as_bytes()).and_then(|entry| entry.kept);
+            // The conditions beside names are taken to be met.
+            let wanted = kept.is_some_and(|kept| kept.when != When::OfSession);
+            assert_eq!(told, wanted.to_string(), "{source} {name}");
+        }
+    }
+}
+
+#[test]
+fn an_engine_that_stumbles_gives_the_same_or_says_so() {
+    let Some(engine) = engine() else { return };
+    let folder = engine.empty("stumbling");
+    let organization = demo::generate(&DemoPlan::sample());
+    demo::write_to(&folder, &organization.logs).unwrap();
+    engine.create("stumbling");
+    let (all, _) = direct(&folder, "json");
+    let all = essence(&all);
+    // Each request fails once: busy, asked too often, cut short.
+    for fault in [
+        Fault::SlowDown,
+        Fault::TooMany,
+        Fault::Truncated,
+        Fault::Reset,
+    ] {
+        let proxy = Proxy::start(engine.address, move |asked| {
+            let is_first = asked.before == 0 && !asked.target.ends_with("/0");
+            fault.when(is_first && asked.target != "/v1/statement")
+        });
+        let (few, _) = asked(&Engine::url(proxy.address, "stumbling"), &folder, "json");
+        assert!(essence(&few) == all, "{fault:?}");
+    }
+    // A coordinator that was started anew knows of no statement, once.
+    let forgotten = Mutex::new(false);
+    let proxy = Proxy::start(engine.address, move |asked| {
+        let mut forgotten = forgotten.lock().unwrap();
+        let is_page = asked.head.starts_with("GET") && !*forgotten;
+        *forgotten |= is_page;
+        Fault::Gone.when(is_page)
+    });
+    let mut command = program();
+    command.args(["chains", "--format", "json"]).args(ALL_DAYS);
+    command
+        .args(["--logs", &Engine::url(proxy.address, "stumbling")])
+        .arg("--objects")
+        .arg(&folder);
+    let result = command.output().unwrap();
+    let said = String::from_utf8(result.stderr).unwrap();
+    if result.status.success() {
+        assert!(essence(&String::from_utf8(result.stdout).unwrap()) == all);
+    } else {
+        assert!(said.contains("the statement is gone"), "{said}");
+    }
+    // Who may not ask is told so.
+    let proxy = Proxy::start(engine.address, |_| Fault::Denied);
+    let mut command = program();
+    command.args(["chains", "--logs", &Engine::url(proxy.address, "stumbling")]);
+    let (_, said) = output(command.arg("--objects").arg(&folder), Exit::Usage);
+    assert!(said.contains("HTTP 403"), "{said}");
+}
+
+#[test]
+fn a_worker_that_is_closed_changes_nothing() {
+    let Some(program) = needs::trino() else {
+        return;
+    };
+    let engine = Engine::start(&program, 2);
+    let folder = engine.empty("logs");
+    let organization = demo::generate(&DemoPlan::sample());
+    demo::write_to(&folder, &organization.logs).unwrap();
+    engine.create("logs");
+    let (all, _) = direct(&folder, "json");
+    std::thread::scope(|scope| {
+        let closing = scope.spawn(|| engine.close_a_worker());
+        for _ in 0..3 {
+            let (few, _) = asked(&Engine::url(engine.address, "logs"), &folder, "json");
+            assert!(essence(&few) == essence(&all));
+        }
+        closing.join().unwrap();
+    });
+}
+
+#[test]
+fn a_table_that_is_not_one_of_lines_is_refused_with_what_to_write() {
+    let Some(engine) = engine() else { return };
+    let folder = engine.empty("unfit");
+    engine.sql("CREATE TABLE hive.logs.unfit (a varchar, b bigint) WITH (external_location = 'local:///unfit', format = 'TEXTFILE')");
+    for (table, told) in [("unfit", "has other columns"), ("absent", "is not there")] {
+        let mut command = program();
+        command.args(["chains", "--logs", &Engine::url(engine.address, table)]);
+        let (_, said) = output(command.arg("--objects").arg(&folder), Exit::Usage);
+        assert!(said.contains(told), "{said}");
+        assert!(said.contains("engine ddl --for trino"), "{said}");
+    }
+    let mut command = program();
+    command.args([
+        "chains",
+        "--logs",
+        &folder.to_string_lossy(),
+        "--objects",
+        "x",
+    ]);
+    let (_, said) = output(&mut command, Exit::Usage);
+    assert!(said.contains("--objects is for a table"), "{said}");
+}
