@@ -69,7 +69,7 @@ pub trait LogSource: Sync {
 }
 
 /// An engine that runs SQL where logs are.
-pub trait SqlEngine: Sync {
+pub trait SqlEngine: Send + Sync {
     /// Runs a statement, and hands out its rows as they come, with every value as text.
     ///
     /// # Errors
@@ -78,14 +78,24 @@ pub trait SqlEngine: Sync {
     fn run(
         &self,
         statement: &str,
+        watcher: &dyn StatementWatcher,
         each: &mut dyn FnMut(Vec<Option<String>>),
     ) -> Result<(), EngineError>;
+
+    /// Cancels all statements that run.
+    fn cancel(&self);
 
     /// The number of statements that may run at the same time.
     fn statements_at_once(&self) -> usize;
 
     /// The engine as messages name it, such as `trino://HOST/CATALOG/SCHEMA/TABLE`.
     fn name(&self) -> &str;
+}
+
+/// Watches a statement run.
+pub trait StatementWatcher: Sync {
+    /// The engine's word for how far it is, and the bytes that it has scanned.
+    fn state(&self, state: &str, scanned_bytes: u64);
 }
 
 /// The reason why a statement did not come to its end. The message is the engine's, and names the

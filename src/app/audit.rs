@@ -121,7 +121,7 @@ fn of_sessions_that_are_not_kept() -> Failure {
 /// the folders that it was made from.
 fn kept_places(settings: &Settings, store: &Mutex<Store>) -> Result<Vec<LogLocation>, Failure> {
     let mut store = lock(store);
-    let mut places = places::canonical(settings.logs.clone());
+    let mut places = places::canonical(settings.places().cloned().collect());
     let of_store = store.roots()?;
     // What a store says is no reason to ask anyone for anything.
     let folders = of_store.iter().filter(|root| !root.contains("://"));

@@ -1,6 +1,7 @@
 //! `doctor`: what can be seen, what cannot, and what to do about it.
 
 use super::context::RunContext;
+use super::engine_checks;
 use super::failure::Failure;
 use super::places;
 use super::sources;
@@ -99,6 +100,7 @@ impl CheckLine {
 pub fn look(context: &RunContext, window: &TimeWindow) -> Result<Vec<CheckLine>, Failure> {
     let mut lines = Vec::new();
     configuration(&context.settings, &mut lines);
+    engine_checks::look(context, window, &mut lines)?;
     let seen = logs(context, window, &mut lines)?;
     let mut accounts = accounts(&context.settings, &seen);
     for (account, label) in &accounts {
@@ -175,12 +177,7 @@ fn logs(
             seen.entry(account_id.to_string()).or_default().is_looked_up = true;
             continue;
         }
-        let listed = match sources::open(
-            context,
-            std::slice::from_ref(location),
-            window,
-            sources::NONE,
-        ) {
+        let listed = match sources::list_of(context, std::slice::from_ref(location), window) {
             Ok(listed) => listed,
             Err(failure) => {
                 lines.push(CheckLine::failed(
@@ -434,8 +431,7 @@ mod remote {
     ) -> Result<(), Failure> {
         let (settings, now) = (&context.settings, context.now);
         let has_remote = settings
-            .logs
-            .iter()
+            .places()
             .any(|one| !matches!(one, LogLocation::Path(_)));
         let asks = &settings.aws;
         let has_role = asks.audit_role_arn.is_some() || asks.payer_role_arn.is_some();

@@ -72,7 +72,7 @@ pub fn sql(context: &RunContext, window: &TimeWindow) -> Result<Vec<String>, Fai
         EngineSettings::Athena(athena) => {
             let table = RecordTable {
                 name: [athena.database.clone(), athena.table.clone()],
-                columns: columns().into_iter().map(|(column, _)| column).collect(),
+                columns: columns().into_iter().collect(),
                 has_source_identity: true,
                 partitions: Vec::new(),
             };

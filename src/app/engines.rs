@@ -1,29 +1,54 @@
 //! Engines that logs are asked about before they are read.
 
 use super::context::RunContext;
+use super::doctor::CheckLine;
+use super::engine_access;
+use super::exports;
 use super::failure::Failure;
 use super::places;
+use crate::attribute::Pricing;
 use crate::config::{EngineLogs, EngineSettings, LogLocation, S3Settings};
 use crate::engine::{
-    Index, IndexWatcher, IndexedLogs, LineTable, LogTable, TableObjects, index, rows,
+    Index, IndexedLogs, LineTable, LogTable, TableObject, TableObjects, count_seen, index, rows,
+    scanned_bytes,
 };
 use crate::model::key::is_in_s3;
 use crate::model::size::bytes;
 use crate::model::window::TimeWindow;
-use crate::output::human::plural;
+use crate::output::human::{money, plural};
 use crate::ports::{EngineError, EngineErrorKind, LogSource, SqlEngine, Version};
+use rust_decimal::{Decimal, RoundingStrategy};
+use std::sync::Arc;
 
 /// Endings of names of objects whose text an engine and this program read alike.
 const READ_ALIKE: [&str; 2] = [".json.gz", ".json"];
 
 /// An engine, its table, and where the objects of the table are read.
 pub(super) struct EngineTable {
-    engine: Box<dyn SqlEngine>,
+    engine: Arc<dyn SqlEngine>,
     table: LogTable,
     /// The location of the table, as the engine has it in paths.
     location: String,
     /// Where the same objects are read.
     pub(super) objects: LogLocation,
+    /// What it costs to scan them; `None` where no one is billed by bytes.
+    price: Option<ScanPrice>,
+    /// What is known of the engine: the name of a check, and how it went.
+    facts: Vec<EngineFact>,
+}
+
+/// The name of a check, and its detail, or what is amiss and what to do about it.
+pub(super) type EngineFact = (&'static str, Result<String, (String, String)>);
+
+/// An engine, its table, the location of that, and what else is known.
+pub(super) type OpenedTable = (Arc<dyn SqlEngine>, LogTable, String, Vec<EngineFact>);
+
+/// What it costs to scan objects.
+struct ScanPrice {
+    pricing: Pricing,
+    region: String,
+    /// The most that a run may cost.
+    max_usd: Option<Decimal>,
 }
 
 /// Engines that options or configuration name.
@@ -87,24 +112,39 @@ pub(super) fn location_of(context: &RunContext, logs: &str) -> LogLocation {
 }
 
 impl EngineTable {
-    /// Finds out where the objects of a table are, and what its column is called.
-    pub(super) fn open(logs: &EngineLogs) -> Result<Self, Failure> {
-        let EngineSettings::Trino(settings) = &logs.engine else {
-            return Err(Failure::usage("athena:// is not read yet"));
+    /// Finds out where the objects of a table are, and how it is made.
+    pub(super) fn open(context: &RunContext, logs: &EngineLogs) -> Result<Self, Failure> {
+        let (engine, table, location, facts): OpenedTable = match &logs.engine {
+            EngineSettings::Trino(settings) => {
+                let engine = engine_access::trino(settings, logs.engine.url())?;
+                context.cancel_when_interrupted(&engine);
+                let name = [&settings.catalog, &settings.schema, &settings.table];
+                let table = line_table(&*engine, name.map(|part| part.to_lowercase()))?;
+                let location = location(&*engine, &table)?;
+                (engine, LogTable::Lines(table), location, Vec::new())
+            }
+            EngineSettings::Athena(settings) => engine_access::athena(settings, logs.engine.url())?,
         };
-        let engine = remote::trino(settings)?;
-        let name = [&settings.catalog, &settings.schema, &settings.table];
-        let table = line_table(&*engine, name.map(|part| part.to_lowercase()))?;
-        let location = location(&*engine, &table)?;
+        context.cancel_when_interrupted(&engine);
         let objects = match &logs.objects {
             Some(objects) => objects.clone(),
             None => objects_of(&location, &logs.engine)?,
         };
+        let price = match &logs.engine {
+            EngineSettings::Trino(_) => None,
+            EngineSettings::Athena(settings) => Some(ScanPrice {
+                pricing: exports::pricing(context),
+                region: engine_access::region(settings)?,
+                max_usd: settings.max_usd,
+            }),
+        };
         Ok(Self {
             engine,
-            table: LogTable::Lines(table),
+            table,
             location,
             objects,
+            price,
+            facts,
         })
     }
 
@@ -126,25 +166,91 @@ impl EngineTable {
         window: &TimeWindow,
         will_read: super::sources::WillRead<'_>,
     ) -> Result<IndexedLogs, Failure> {
-        let (objects, size) = self.table_objects(&*logs, will_read);
+        let objects = self.table_objects(&*logs, will_read);
         let name = self.engine.name();
-        context.notices.note(&format!(
-            "{name}: asking about {} of {}",
-            plural(objects.len() as u64, "object"),
-            bytes(size)
-        ));
-        let objects = TableObjects::new(objects);
-        let index = index(&*self.engine, &self.table, &objects, window, &Unwatched)?;
-        say(context, name, &index);
+        if objects.is_empty() {
+            return Ok(IndexedLogs::new(logs, Index::default()));
+        }
+        self.say_before(context, &objects)?;
+        let watcher = context.notices.asking(name);
+        let index = index(&*self.engine, &self.table, &objects, window, &*watcher)?;
+        drop(watcher);
+        say(context, name, objects.with_text().len(), &index);
         Ok(IndexedLogs::new(logs, index))
     }
 
-    /// The objects to ask about, by their paths in the engine, and the bytes of all.
-    fn table_objects(
+    /// Counts the objects that the engine sees.
+    pub(super) fn count_seen(&self, objects: &TableObjects) -> Result<u64, Failure> {
+        Ok(count_seen(&*self.engine, &self.table, objects)?)
+    }
+
+    /// Says what is known of the engine before anything is asked.
+    pub(super) fn facts(&self, url: &str, lines: &mut Vec<CheckLine>) {
+        lines.extend(self.facts.iter().map(|fact| match fact {
+            (check, Ok(detail)) => CheckLine::good(url, check, detail.as_str()),
+            (check, Err((detail, next_step))) => {
+                CheckLine::failed(url, check, detail.as_str(), next_step.as_str())
+            }
+        }));
+    }
+
+    /// Says what all statements may scan and cost; refuses what may cost too much.
+    pub(super) fn say_before(
+        &self,
+        context: &RunContext,
+        objects: &TableObjects,
+    ) -> Result<(), Failure> {
+        let (name, size) = (self.engine.name(), objects.bytes());
+        let what = format!(
+            "{name}: asking about {} of {}",
+            plural(objects.len() as u64, "object"),
+            bytes(size)
+        );
+        let Some(price) = &self.price else {
+            context.notices.note(&what);
+            return Ok(());
+        };
+        let usd = |bytes: u64| {
+            let day = context.now.day();
+            price.pricing.estimate_usd(bytes, &price.region, day)
+        };
+        let (once, at_most) = scanned_bytes(objects);
+        let (once, at_most) = (usd(once), usd(at_most));
+        let is_bounded = match &self.table {
+            LogTable::Lines(_) => true,
+            LogTable::Records(table) => table.is_cut_by_day(),
+        };
+        let at_most = at_most.filter(|_| is_bounded);
+        let told = match once.zip(at_most) {
+            Some((once, at_most)) => format!(
+                "{}, and at most ${} with all retries",
+                about(once),
+                money(
+                    at_most.round_dp_with_strategy(2, RoundingStrategy::AwayFromZero),
+                    2
+                )
+            ),
+            None if is_bounded => format!("the price in {} is not known", price.region),
+            None => "what that costs is not known, because the table has no partitions by day"
+                .to_owned(),
+        };
+        context.notices.announce(&format!("{what}: {told}"));
+        match (price.max_usd, at_most) {
+            (Some(max), Some(at_most)) if at_most <= max => Ok(()),
+            (Some(max), _) => Err(Failure::usage(format!(
+                "{name}: that may cost more than max_usd = \"{max}\""
+            ))
+            .hint("take a shorter window, or raise max_usd in [[logs]] athena")),
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// The objects to ask about, by their paths in the engine.
+    pub(super) fn table_objects(
         &self,
         logs: &dyn LogSource,
         will_read: super::sources::WillRead<'_>,
-    ) -> (Vec<(u32, String)>, u64) {
+    ) -> TableObjects {
         let roots: Vec<String> = [
             vec![self.objects.clone()],
             places::canonical(vec![self.objects.clone()]),
@@ -154,7 +260,7 @@ impl EngineTable {
         .flat_map(places::roots)
         .collect();
         let location = self.location.trim_end_matches('/');
-        let (mut objects, mut size) = (Vec::new(), 0);
+        let mut objects = Vec::new();
         for object in 0..logs.object_count() {
             let key = logs.key(object);
             // A name that is no text stands in its key as an escape.
@@ -174,36 +280,47 @@ impl EngineTable {
             {
                 continue;
             }
-            size += version.map_or(0, |version: Version| version.bytes);
-            objects.push((object, format!("{location}/{own}")));
+            objects.push(TableObject {
+                object,
+                path: format!("{location}/{own}"),
+                bytes: version.map_or(0, |version: Version| version.bytes),
+            });
         }
-        (objects, size)
+        TableObjects::new(objects)
+    }
+}
+
+/// An amount of US dollars that is not known exactly.
+fn about(amount: Decimal) -> String {
+    match money(amount, 2).strip_prefix('<') {
+        Some(least) => format!("less than ${least}"),
+        None => format!("about ${}", money(amount, 2)),
     }
 }
 
 /// Says what an engine could not tell.
-fn say(context: &RunContext, name: &str, index: &Index) {
-    let unreadable = index.unreadable.len() as u64;
-    if let Some(first) = index.unreadable.first() {
+fn say(context: &RunContext, name: &str, objects: usize, index: &Index) {
+    let unreadable = index.unreadable.len();
+    if let Some((first, why)) = index.unreadable.first() {
         context.notices.note(&format!(
-            "{name}: cannot read {}, which are read here; the first is {first}",
-            plural(unreadable, "object")
+            "{name}: cannot read {}, and so they are read here; the first is {first} ({why})",
+            plural(unreadable as u64, "object")
         ));
     }
-    let objects: usize = index.given_up.iter().map(|(_, objects)| objects).sum();
+    let given_up: usize = index.given_up.iter().map(|(_, objects)| objects).sum();
     if let Some((error, _)) = index.given_up.first() {
         context.notices.note(&format!(
-            "{}, which are read here: {error}",
-            plural(objects as u64, "object was not answered for")
-                .replace("object was", "objects were")
+            "{error}: {} read here instead",
+            plural(given_up as u64, "object")
         ));
     }
-}
-
-struct Unwatched;
-
-impl IndexWatcher for Unwatched {
-    fn asked(&self, _objects: usize, _all: usize) {}
+    let unknown = objects.saturating_sub(index.answered + unreadable + given_up);
+    if unknown > 0 {
+        context.notices.note(&format!(
+            "{name}: no answer for {}, and so they are read here; `qs-audit doctor` says what the engine sees",
+            plural(unknown as u64, "object")
+        ));
+    }
 }
 
 /// The table of lines of this name.
@@ -238,8 +355,13 @@ fn line_table(engine: &dyn SqlEngine, name: [String; 3]) -> Result<LineTable, Fa
 /// The location of a table.
 fn location(engine: &dyn SqlEngine, table: &LineTable) -> Result<String, Failure> {
     let of_row = |row: Vec<Option<String>>| row.into_iter().next().flatten();
-    let told = rows(engine, &table.definition_statement(), &of_row)?;
-    LineTable::location_in(&told.concat()).ok_or_else(|| {
+    let told = rows(engine, &table.definition_statement(), &of_row)?.concat();
+    if let Some(hindrance) = LineTable::hindrance(&told) {
+        let name = engine.name();
+        return Err(Failure::usage(format!("{name}: the table has {hindrance}"))
+            .hint("`qs-audit engine ddl --for trino` prints the statement that creates a table"));
+    }
+    LineTable::location_in(&told).ok_or_else(|| {
         Failure::usage(format!(
             "{}: the table has no external_location",
             engine.name()
@@ -274,62 +396,5 @@ impl From<EngineError> for Failure {
             EngineErrorKind::Passing | EngineErrorKind::Data => Self::internal(error.message)
                 .hint("--logs with the location of the objects reads them without the engine"),
         }
-    }
-}
-
-#[cfg(not(feature = "aws"))]
-mod remote {
-    use super::{Failure, SqlEngine};
-    use crate::config::TrinoSettings;
-
-    pub(super) fn trino(_settings: &TrinoSettings) -> Result<Box<dyn SqlEngine>, Failure> {
-        Err(Failure::usage("this program was built without engines")
-            .hint("build it with the feature aws"))
-    }
-}
-
-#[cfg(feature = "aws")]
-mod remote {
-    use super::{Failure, SqlEngine};
-    use crate::config::TrinoSettings;
-    use crate::engine::{Trino, TrinoServer};
-    use std::path::Path;
-    use std::time::Duration;
-
-    /// The user's own variable for the name by which Trino knows them.
-    const USER_VARIABLE: &str = "QS_AUDIT_TRINO_USER";
-    const USER_DEFAULT: &str = "qs-audit";
-    const BACKOFF: Duration = Duration::from_millis(500);
-
-    pub(super) fn trino(settings: &TrinoSettings) -> Result<Box<dyn SqlEngine>, Failure> {
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let user = settings.user.clone().or_else(|| variable(USER_VARIABLE));
-        let password = match (&settings.password_env, &settings.password_file) {
-            (Some(name), _) => Some(variable(name).ok_or_else(|| {
-                Failure::usage(format!("the environment variable {name} is not set"))
-                    .hint("[[logs]] trino.password_env names it")
-            })?),
-            (None, Some(file)) => {
-                let text = String::from_utf8(read(file)?).unwrap_or_default();
-                Some(text.trim_end_matches(['\r', '\n']).to_owned())
-            }
-            (None, None) => None,
-        };
-        let server = TrinoServer {
-            authority: settings.authority.clone(),
-            is_plain: settings.is_on_loopback(),
-            user: user.unwrap_or_else(|| USER_DEFAULT.to_owned()),
-            password,
-            ca_bundle: settings.ca_bundle.as_deref().map(read).transpose()?,
-            backoff: BACKOFF,
-        };
-        Ok(Box::new(Trino::new(server)?))
-    }
-
-    fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-        std::fs::read(file).map_err(|error| {
-            Failure::usage(format!("{}: {error}", file.display()))
-                .hint("[[logs]] trino names this file")
-        })
     }
 }

@@ -32,11 +32,6 @@ pub(super) fn exports(
     window: TimeWindow,
     wanted: Wants,
 ) -> Result<Exports, Failure> {
-    let terabyte = context.options.money.terabyte;
-    let billing = ScanBilling {
-        terabyte: terabyte.unwrap_or(context.settings.terabyte),
-        has_floor_for_unscanned_dml: !context.settings.is_unscanned_dml_free,
-    };
     let bill = match wanted {
         Wants::Bill => Some(bill(context, window)?),
         Wants::BillIfGiven => bill_if_given(context, window)?,
@@ -45,10 +40,20 @@ pub(super) fn exports(
     Ok(Exports {
         statistics: with_kept(statistics(context)?, context, window)?,
         bill,
-        pricing: Pricing::new(billing, context.settings.usd_per_tb.clone()),
+        pricing: pricing(context),
         catalogs: catalogs(context)?,
         chat_logs: chat_logs(context)?,
     })
+}
+
+/// Prices, as options and configuration say.
+pub(super) fn pricing(context: &RunContext) -> Pricing {
+    let terabyte = context.options.money.terabyte;
+    let billing = ScanBilling {
+        terabyte: terabyte.unwrap_or(context.settings.terabyte),
+        has_floor_for_unscanned_dml: !context.settings.is_unscanned_dml_free,
+    };
+    Pricing::new(billing, context.settings.usd_per_tb.clone())
 }
 
 /// The exports that a command needs.

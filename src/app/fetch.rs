@@ -116,8 +116,7 @@ mod remote {
             || (context.options.logs.is_empty()
                 && context
                     .settings
-                    .logs
-                    .iter()
+                    .places()
                     .any(|logs| !matches!(logs, LogLocation::Path(_))));
         let has_role = asks.audit_role_arn.is_some() || asks.payer_role_arn.is_some();
         if !is_remote && !has_role && !asks.costs && !asks.organizations {

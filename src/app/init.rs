@@ -3,7 +3,7 @@
 use super::context::RunContext;
 use super::failure::Failure;
 use super::options::{CONFIG_FILE, RunOptions};
-use crate::config::Settings;
+use crate::config::{EngineSettings, Settings};
 use crate::model::audit::Audit;
 use crate::model::chain::ChainPath;
 use crate::model::identity::RoleName;
@@ -239,10 +239,50 @@ fn is_role_name(role: &RoleName) -> bool {
         && role.name.chars().all(is_plain)
 }
 
+/// The key of an engine, with its table.
+fn of_engine(engine: &EngineSettings, options: &RunOptions) -> String {
+    let objects = options.objects.as_deref().map(|objects| {
+        let is_path = !is_in_s3(objects);
+        let place = if is_path {
+            absolute(objects)
+        } else {
+            objects.to_owned()
+        };
+        format!(", objects = {}", quoted(&place))
+    });
+    let objects = objects.unwrap_or_default();
+    match engine {
+        EngineSettings::Trino(trino) => {
+            let scheme = if trino.is_on_loopback() {
+                "http"
+            } else {
+                "https"
+            };
+            format!(
+                "trino = {{ url = {}, catalog = {}, schema = {}, table = {}{objects} }}",
+                quoted(&format!("{scheme}://{}", trino.authority)),
+                quoted(&trino.catalog),
+                quoted(&trino.schema),
+                quoted(&trino.table)
+            )
+        }
+        EngineSettings::Athena(athena) => format!(
+            "athena = {{ work_group = {}, database = {}, table = {}{objects} }}",
+            quoted(&athena.work_group),
+            quoted(&athena.database),
+            quoted(&athena.table)
+        ),
+    }
+}
+
 /// Writes the locations of the logs, and further settings as comments.
 fn places(text: &mut String, options: &RunOptions) {
     *text += "# Where the logs are.\n";
     for logs in &options.logs {
+        if let Some(Ok(engine)) = EngineSettings::of_url(logs) {
+            let _ = writeln!(text, "[[logs]]\n{}\n", of_engine(&engine, options));
+            continue;
+        }
         let key = if is_in_s3(logs) { "s3" } else { "path" };
         let place = if key == "path" {
             absolute(logs)

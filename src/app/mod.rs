@@ -9,6 +9,8 @@ pub mod context;
 mod day_inputs;
 mod day_records;
 pub mod doctor;
+mod engine_access;
+mod engine_checks;
 pub mod engine_statements;
 mod engines;
 pub mod export_files;

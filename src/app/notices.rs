@@ -1,5 +1,6 @@
 //! Notices of a run while it goes on: a user interface implements the trait.
 
+use crate::engine::IndexWatcher;
 use crate::pipeline::Watcher;
 use crate::ports::LogSource;
 
@@ -16,6 +17,9 @@ pub trait Notices: Sync {
 
     /// Returns what watches the listing of places.
     fn listing(&self) -> Box<dyn ListingProgress>;
+
+    /// Returns what watches an engine being asked about objects. It ends when it is dropped.
+    fn asking(&self, engine: &str) -> Box<dyn IndexWatcher>;
 
     /// Returns what watches the reading of these objects of a source. It ends when it is
     /// dropped.
@@ -48,6 +52,10 @@ impl Notices for Silent {
 
     fn listing(&self) -> Box<dyn ListingProgress> {
         Box::new(Self)
+    }
+
+    fn asking(&self, _engine: &str) -> Box<dyn IndexWatcher> {
+        Box::new(crate::engine::Unwatched)
     }
 
     fn reading<'s>(

@@ -1,9 +1,9 @@
 //! Logs as options and configuration name them: local, in S3, or looked up.
 
 use super::context::RunContext;
-use super::engines::location_of;
+use super::engines::{EngineTable, location_of};
 use super::failure::Failure;
-use super::places::{has_s3, paths, place_of};
+use super::places::{self, has_s3, paths, place_of};
 use crate::config::{EngineSettings, LogLocation, S3Settings};
 use crate::local::LocalLogs;
 use crate::model::window::TimeWindow;
@@ -70,26 +70,68 @@ pub(super) fn open_each(
     will_read: WillRead<'_>,
 ) -> Result<Sources, Failure> {
     let engines = context.engines()?;
-    let table_of = |location: &LogLocation| engines.iter().find(|table| table.is_of(location));
-    let (of_engines, plain): (Vec<_>, Vec<_>) = places
-        .iter()
-        .copied()
-        .partition(|(location, _)| table_of(location).is_some());
-    let mut sources = if plain.is_empty() {
-        Sources::default()
-    } else {
-        list(context, &plain, will_read)?
-    };
-    for place in of_engines {
-        let (location, window) = place;
-        // Nothing is brought before it is known what has to be read.
-        let logs = list(context, &[place], NONE)?;
-        if let Some(table) = table_of(location) {
-            let logs = table.indexed(context, Box::new(logs), &window, will_read)?;
-            sources.add(Box::new(logs));
+    // Places of one table are listed together: they may overlap.
+    let mut groups: Vec<(Option<&EngineTable>, Vec<LocationWindow<'_>>)> = Vec::new();
+    for place in places {
+        let table = engines.iter().find(|table| table.is_of(place.0));
+        let is_same = |known: Option<&EngineTable>| match (known, table) {
+            (Some(known), Some(table)) => std::ptr::eq(known, table),
+            (None, None) => true,
+            _ => false,
+        };
+        match groups.iter_mut().find(|(known, _)| is_same(*known)) {
+            Some((_, group)) => group.push(*place),
+            None => groups.push((table, vec![*place])),
         }
     }
-    Ok(sources)
+    let mut sources = Sources::default();
+    let (mut is_any, mut failed) = (false, None);
+    let is_only = groups.len() <= 1;
+    for (table, group) in groups {
+        let listed = match table {
+            None => {
+                list(context, &group, will_read).map(|logs| Box::new(logs) as Box<dyn LogSource>)
+            }
+            // Nothing is brought before it is known what has to be read.
+            Some(table) => list(context, &group, NONE).and_then(|logs| {
+                let window = group[0].1;
+                let logs = table.indexed(context, Box::new(logs), &window, will_read)?;
+                Ok(Box::new(logs) as Box<dyn LogSource>)
+            }),
+        };
+        match listed {
+            Ok(logs) => {
+                is_any = true;
+                sources.add(logs);
+            }
+            Err(failure) if is_only => return Err(failure),
+            Err(failure) => {
+                let roots = group
+                    .iter()
+                    .flat_map(|(location, _)| places::roots(location));
+                let roots: Vec<String> = roots.collect();
+                sources.add_failed(roots.join(", ").into(), failure.message.clone());
+                failed.get_or_insert(failure);
+            }
+        }
+    }
+    match failed {
+        Some(failure) if !is_any => Err(failure),
+        _ => Ok(sources),
+    }
+}
+
+/// Lists locations, without asking engines.
+pub(super) fn list_of(
+    context: &RunContext,
+    locations: &[LogLocation],
+    window: &TimeWindow,
+) -> Result<Sources, Failure> {
+    let places: Vec<LocationWindow<'_>> = locations
+        .iter()
+        .map(|location| (location, *window))
+        .collect();
+    list(context, &places, NONE)
 }
 
 /// Lists each in a window of its own.

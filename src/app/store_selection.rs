@@ -39,18 +39,23 @@ pub(super) fn in_use(options: &RunOptions, settings: &Settings) -> Result<Option
         return Ok(None);
     };
     let is_named = options.store.is_some() || settings.store.path.is_some();
+    let has_places = !settings.logs.is_empty() || !settings.engines.is_empty();
     let mut store = match Store::open(&root) {
         // Whose logs are in it cannot be told: those of this configuration are read.
-        Err(StoreError::Older { .. }) if !is_named && !settings.logs.is_empty() => return Ok(None),
+        Err(StoreError::Older { .. }) if !is_named && has_places => return Ok(None),
         opened => opened?,
     };
     if !is_named
         && let Some(kept) = &mut store
-        && !settings.logs.is_empty()
+        && has_places
+        && settings
+            .engines
+            .iter()
+            .all(|engine| engine.objects.is_some())
     {
         // The user's own store may be of other logs than this configuration's.
         let kept = kept.roots()?;
-        let configured = places::canonical(settings.logs.clone());
+        let configured = places::canonical(settings.places().cloned().collect());
         let mut configured = configured.iter().flat_map(places::roots);
         if !configured.any(|root| kept.contains(&root)) {
             return Ok(None);

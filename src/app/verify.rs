@@ -30,7 +30,7 @@ pub fn verify(
 ) -> Result<VerifyReport, Failure> {
     let locations = verification_inputs::locations(context, "verify")?;
     let verifying = Verifying::open(context, &locations, &window, against)?;
-    let logs = sources::open(context, &locations, &window, sources::NONE)?;
+    let logs = sources::list_of(context, &locations, &window)?;
     let plan = Plan {
         window,
         threads: context.options.threads,

@@ -14,6 +14,7 @@
 //! | the keys that digests are signed with | [`public_keys`] |
 //! | operations that no crate of the SDK describes | [`described`] |
 //! | query statistics | [`athena`] |
+//! | SQL that Athena runs | [`athena_sql`] |
 //! | the bill | [`cost_explorer`] |
 //! | accounts and their tags | [`organizations`] |
 //! | Quick's data sources | [`quicksight`] |
@@ -22,6 +23,7 @@
 //! Every call that is made is in `docs/iam-policy.json`; a test compares the two.
 
 mod athena;
+mod athena_sql;
 mod catalogs;
 mod concurrency;
 mod cost_explorer;
@@ -38,6 +40,7 @@ mod session;
 mod trails;
 
 pub use athena::{BATCH_MAX, ExecutionAnswer};
+pub use athena_sql::{AthenaSql, AthenaTable, WorkGroup};
 pub use catalogs::CatalogLists;
 pub use cost_explorer::{CostPage, CostQuestion};
 pub use error::{AwsError, AwsErrorKind};

@@ -3,7 +3,9 @@
 
 use super::terminal::say;
 use crate::app::notices::{ListingProgress, Notices};
+use crate::engine::IndexWatcher;
 use crate::model::key::KeyFacts;
+use crate::model::size::bytes;
 use crate::output::human::{count, safe};
 use crate::pipeline::{DayStage, Watcher};
 use crate::ports::LogSource;
@@ -12,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 const REDRAW_EVERY: Duration = Duration::from_millis(100);
@@ -47,6 +49,14 @@ impl Notices for Terminal {
         Box::new(ListingLine::new(self.is_watched()))
     }
 
+    fn asking(&self, engine: &str) -> Box<dyn IndexWatcher> {
+        Box::new(AskingLine {
+            line: ListingLine::new(self.is_watched()),
+            engine: engine.to_owned(),
+            asked: Mutex::default(),
+        })
+    }
+
     fn reading<'s>(
         &self,
         source: &'s dyn LogSource,
@@ -79,6 +89,33 @@ impl ListingProgress for ListingLine {
         let objects = count(objects as u64);
         self.bar
             .set_message(format!("listing {}: {objects} objects", safe(place)));
+    }
+}
+
+/// An engine that is asked about objects.
+struct AskingLine {
+    line: ListingLine,
+    engine: String,
+    /// The objects that were asked about.
+    asked: Mutex<String>,
+}
+
+impl IndexWatcher for AskingLine {
+    fn asked(&self, objects: usize, all: usize) {
+        let (objects, all) = (count(objects as u64), count(all as u64));
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        *asked = format!("{objects} of {all} objects; ");
+    }
+
+    fn state(&self, state: &str, scanned_bytes: u64) {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        self.line.bar.set_message(format!(
+            "asking {}: {}{}, {} scanned",
+            safe(&self.engine),
+            *asked,
+            safe(&state.to_lowercase()),
+            bytes(scanned_bytes)
+        ));
     }
 }
 

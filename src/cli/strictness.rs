@@ -6,6 +6,7 @@ use super::terminal::{say, say_incomplete};
 use crate::model::audit::Audit;
 use crate::model::chain::{Chain, ambiguous_in};
 use crate::model::coverage::Rejects;
+use crate::model::integrity::Verification;
 use crate::model::window::TimeWindow;
 use crate::output::human::{count, plural};
 
@@ -98,12 +99,20 @@ pub(super) fn exit_of_counts(run_args: &RunArgs, audit: &Audit, ambiguous: u64) 
     });
     let conflicts = audit.coverage.conflicts + of_bill;
     let unread = audit.coverage.rejects.total() + conflicts + of_exports;
-    if run_args.strict && unread + ambiguous > 0 {
+    let verification = audit.verification.as_ref();
+    let unverified = verification.map_or(0, Verification::not_read_count);
+    if run_args.strict && unread + ambiguous + unverified > 0 {
         // Whatever was filtered out of the output: it is about what was read.
         let unread = (unread > 0).then(|| format!("{} not read or in conflict", count(unread)));
         let ambiguous =
             (ambiguous > 0).then(|| format!("{} ambiguous", plural(ambiguous, "chain")));
-        say_incomplete(unread.into_iter().chain(ambiguous));
+        let unverified = (unverified > 0).then(|| {
+            format!(
+                "{} not read, and so not verified",
+                plural(unverified, "log file")
+            )
+        });
+        say_incomplete(unread.into_iter().chain(ambiguous).chain(unverified));
         Strictly::Incomplete
     } else {
         Strictly::Complete

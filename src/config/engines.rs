@@ -104,6 +104,7 @@ impl EngineSettings {
     /// # Errors
     ///
     /// What has to be written, when it names none.
+    #[must_use]
     pub fn of_url(url: &str) -> Option<Result<Self, &'static str>> {
         if let Some(rest) = url.strip_prefix("trino://") {
             return Some(trino_of(rest).ok_or("write trino://HOST:PORT/CATALOG/SCHEMA/TABLE"));
@@ -166,6 +167,21 @@ fn athena_of(rest: &str) -> Option<EngineSettings> {
 }
 
 impl Checker<'_> {
+    /// Logs, and those that engines have tables of.
+    pub(super) fn all_logs(
+        &self,
+        raw: Vec<Spanned<RawLogs>>,
+    ) -> Result<(Vec<LogLocation>, Vec<EngineLogs>), ConfigError> {
+        let (mut logs, mut engines) = (Vec::new(), Vec::new());
+        for one in raw {
+            match self.engine(&one)? {
+                Some(engine) => engines.push(engine),
+                None => logs.push(self.logs(one)?),
+            }
+        }
+        Ok((logs, engines))
+    }
+
     /// Logs of an engine, if the entry names one.
     pub(super) fn engine(
         &self,

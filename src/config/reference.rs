@@ -186,7 +186,7 @@ pub const SECTIONS: [ConfigSection; 20] = [
     },
     ConfigSection {
         header: "[[logs]]",
-        about: "Where CloudTrail logs are: one of `path`, `s3` and `lookup_events`. Read unless `--logs` names others.",
+        about: "Where CloudTrail logs are: one of `path`, `s3`, `lookup_events`, `trino` and `athena`. Read unless `--logs` names others.",
         keys: &[
             key("path", PATH, "a folder or a file"),
             key("s3", "s3://bucket/prefix", "a bucket, or a prefix in it"),
@@ -194,6 +194,20 @@ pub const SECTIONS: [ConfigSection; 20] = [
                 "lookup_events",
                 ACCOUNT,
                 "an account without a readable bucket: the 90 days of CloudTrail's event history",
+            ),
+            key(
+                "trino",
+                "a table",
+                "a table of Trino that says which log files are worth reading (docs/engines.md): `url` (`https://HOST:PORT`), `catalog`, \
+                 `schema`, `table`; `user` (default: `QS_AUDIT_TRINO_USER`, else `qs-audit`), `password_env` or `password_file`, \
+                 `ca_bundle` (PEM), and `objects`, where the same objects are read: `s3://...` or a folder (default: where the table has \
+                 them, if that is in S3)",
+            ),
+            key(
+                "athena",
+                "a table",
+                "the same of Athena: `work_group`, `database`, `table`; `region`, `role_arn`, `external_id`, `max_usd` (the most that a run \
+                 may cost; default: any amount), and `objects`",
             ),
             key(
                 "role_arn",

@@ -78,6 +78,14 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The places that logs are read from, also those that engines have tables of. Where the objects of
+    /// such a table are not named, only the engine knows.
+    pub fn places(&self) -> impl Iterator<Item = &LogLocation> {
+        let of_engines = self.engines.iter();
+        let of_engines = of_engines.filter_map(|engine| engine.objects.as_ref());
+        self.logs.iter().chain(of_engines)
+    }
+
     /// Reads a file.
     ///
     /// # Errors
@@ -159,7 +167,7 @@ impl Settings {
         let producers = self.topology.producers.iter();
         accounts.extend(producers.map(|producer| producer.account_id.clone()));
         accounts.extend(self.topology.hub_account_id.clone());
-        for location in &self.logs {
+        for location in self.places() {
             match location {
                 LogLocation::Path(_) => {}
                 LogLocation::S3(bucket) => {
@@ -179,7 +187,7 @@ impl Settings {
     /// Returns true if a Region may become part of a host name: it is known, or declared.
     #[must_use]
     pub fn is_region(&self, name: &str) -> bool {
-        let mut declared = self.logs.iter().filter_map(|location| match location {
+        let mut declared = self.places().filter_map(|location| match location {
             LogLocation::Path(_) => None,
             LogLocation::S3(S3Settings { regions, .. })
             | LogLocation::LookupEvents { regions, .. } => Some(regions),
@@ -208,13 +216,7 @@ impl Checker<'_> {
         self.add_producers(raw.producers, &mut topology)?;
         self.add_sensitive(raw.sensitive, &mut topology)?;
         self.add_roads(raw.declared_services, raw.agents, &mut topology)?;
-        let (mut logs, mut engines) = (Vec::new(), Vec::new());
-        for one in raw.logs {
-            match self.engine(&one)? {
-                Some(engine) => engines.push(engine),
-                None => logs.push(self.logs(one)?),
-            }
-        }
+        let (logs, engines) = self.all_logs(raw.logs)?;
         let mut usd_per_tb = BTreeMap::new();
         for (region, price) in raw.pricing.usd_per_tb {
             let amount = self.price(&region, &price)?;

@@ -8,8 +8,8 @@ use crate::model::time::UtcSecond;
 
 /// Columns of an index statement, in their order: path, rows of the table, records, whether what the
 /// engine says of the object can be relied on, whether a record may be relevant, records by account,
-/// Region and day, and role sessions.
-pub(super) const COLUMNS: usize = 7;
+/// Region and day, role sessions, and bytes of text.
+pub(super) const COLUMNS: usize = 8;
 
 /// One row of an index statement.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,13 +18,24 @@ pub(super) struct Answer {
     pub(super) path: String,
     /// What is known of it; `None` if it has to be read.
     pub(super) indexed: Option<IndexedObject>,
+    /// Bytes of its text; 0 where the engine does not show it.
+    pub(super) text_bytes: u64,
 }
 
 impl Answer {
     /// Reads a row; `None` if it is none. Whatever is not understood has to be read.
     pub(super) fn of(row: Vec<Option<String>>) -> Option<Self> {
         let row: [Option<String>; COLUMNS] = row.try_into().ok()?;
-        let [path, rows, records, trusted, relevant, places, sessions] = row;
+        let [
+            path,
+            rows,
+            records,
+            trusted,
+            relevant,
+            places,
+            sessions,
+            bytes,
+        ] = row;
         let needs_no_reading = rows.as_deref() == Some("1")
             && trusted.as_deref() == Some("true")
             && relevant.as_deref() == Some("false");
@@ -34,6 +45,7 @@ impl Answer {
         Some(Self {
             path: path?,
             indexed,
+            text_bytes: bytes.and_then(|bytes| bytes.parse().ok()).unwrap_or(0),
         })
     }
 }

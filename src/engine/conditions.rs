@@ -4,6 +4,7 @@
 use super::sql::{text, texts};
 use crate::event_list::entry::{EventNames, READING_VERBS, ServiceEvents, When};
 use crate::event_list::list::SOURCES;
+use std::fmt::Write;
 
 /// The parts of a record that decide, as SQL expressions.
 pub(super) struct RecordParts<'s> {
@@ -36,11 +37,8 @@ pub fn listed_condition(source: &str, name: &str) -> String {
 pub(super) fn is_listed(parts: &RecordParts<'_>) -> String {
     let mut cases = String::new();
     for service in SOURCES {
-        cases += &format!(
-            " WHEN {} THEN {}",
-            text(service.name),
-            of_service(service, parts)
-        );
+        let decision = of_service(service, parts);
+        let _ = write!(cases, " WHEN {} THEN {decision}", text(service.name));
     }
     format!("CASE {}{cases} ELSE FALSE END", parts.source)
 }
@@ -67,7 +65,8 @@ fn of_service(service: &ServiceEvents, parts: &RecordParts<'_>) -> String {
                 format!("CASE{cases} ELSE {kept} END")
             };
         }
-        cases += &format!(" WHEN {} THEN {kept}", has_name(&entry.names, parts.name));
+        let is_named = has_name(&entry.names, parts.name);
+        let _ = write!(cases, " WHEN {is_named} THEN {kept}");
     }
     format!("CASE{cases} ELSE FALSE END")
 }

@@ -2,6 +2,7 @@
 
 use super::line_table::LineTable;
 use super::sql::{name, text};
+use crate::event_list::entry::EventListEntry;
 use crate::event_list::list::SOURCES;
 use crate::event_list::members::COMMON;
 use std::collections::BTreeMap;
@@ -12,6 +13,16 @@ const TEXT_MEMBERS: [&str; 4] = [
     "requestParameters",
     "responseElements",
     "serviceEventDetails",
+];
+
+/// Members that are not read, and that may name what makes a record relevant.
+const MORE_MEMBERS: [&str; 6] = [
+    "apiVersion",
+    "readOnly",
+    "tlsDetails.clientProvidedHostHeader",
+    "vpcEndpointAccountId",
+    "vpcEndpointId",
+    "eventContext",
 ];
 
 /// Creates a table of lines in Trino.
@@ -66,9 +77,10 @@ pub fn athena_ddl(table: &[String; 2], location: &str) -> String {
 pub fn columns() -> Vec<(String, String)> {
     let mut root = Column::default();
     let entries = SOURCES.iter().flat_map(|service| service.entries);
-    let listed = entries.flat_map(|entry| entry.members());
-    let common = COMMON.iter().map(|&member| member.to_owned());
-    for member in common.chain(listed) {
+    let listed = entries.flat_map(EventListEntry::members);
+    let others = COMMON.iter().chain(&MORE_MEMBERS);
+    let others = others.map(|&member| member.to_owned());
+    for member in others.chain(listed) {
         let parts: Vec<&str> = member.split('.').collect();
         let is_text = TEXT_MEMBERS.contains(&parts[0]);
         root.add(if is_text { &parts[..1] } else { &parts });

@@ -2,27 +2,54 @@
 //! program; so is whatever no statement answers for.
 
 use super::answer::Answer;
-use super::slices::TableObjects;
+use super::slices::{TableObject, TableObjects};
 use super::table::LogTable;
+use crate::model::coverage::Limits;
 use crate::model::indexed::IndexedObject;
 use crate::model::window::TimeWindow;
-use crate::ports::{EngineError, EngineErrorKind, SqlEngine};
-use hashbrown::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::ports::{EngineError, EngineErrorKind, SqlEngine, StatementWatcher};
+use hashbrown::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Objects that are left out of one statement, one after the other; beyond them the statement is halved.
 const EXCLUDED_MAX: usize = 8;
 /// The number of times that one statement is tried, where trying again may help.
 const TRIES_MAX: u32 = 3;
+/// Bytes of a statement that Athena bills at least (docs/cloudtrail-facts.md#bytes-scanned).
+const STATEMENT_BYTES_MIN: u64 = 10_000_000;
+/// How many times the bytes of all objects the statements of an index may scan together, retries
+/// included: what is asked about beyond that is read by this program.
+const SCANS_MAX: u64 = 3;
+/// Bytes that statements may scan in any case: half a cent of Athena's.
+const SCAN_BYTES_MIN: u64 = 1_000_000_000;
+
+/// Bytes that a statement over objects is billed for.
+fn statement_bytes(slice: &[TableObject]) -> u64 {
+    let bytes: u64 = slice.iter().map(|object| object.bytes).sum();
+    bytes.max(STATEMENT_BYTES_MIN)
+}
+
+/// The bytes that an index of objects scans, as an engine bills them: without retries, and at most.
+#[must_use]
+pub fn scanned_bytes(objects: &TableObjects) -> (u64, u64) {
+    let once = objects
+        .slices()
+        .into_iter()
+        .map(statement_bytes)
+        .sum::<u64>();
+    (once, once.saturating_mul(SCANS_MAX).max(SCAN_BYTES_MIN))
+}
 
 /// What an engine knows of objects.
 #[derive(Debug, Default)]
 pub struct Index {
     /// Objects without a relevant record, by their positions.
     pub objects: HashMap<u32, IndexedObject>,
-    /// Paths of objects that the engine cannot read.
-    pub unreadable: Vec<String>,
+    /// The number of objects that the engine answered for.
+    pub answered: usize,
+    /// Paths of objects that the engine cannot read, with its message.
+    pub unreadable: Vec<(String, String)>,
     /// Why objects were not asked about again, and how many.
     pub given_up: Vec<(EngineError, usize)>,
 }
@@ -31,6 +58,40 @@ pub struct Index {
 pub trait IndexWatcher: Sync {
     /// So many of all objects were asked about.
     fn asked(&self, objects: usize, all: usize);
+
+    /// The engine's word for how far a statement is, and the bytes that all have scanned.
+    fn state(&self, state: &str, scanned_bytes: u64);
+}
+
+/// A watcher that does not look.
+pub struct Unwatched;
+
+impl IndexWatcher for Unwatched {
+    fn asked(&self, _objects: usize, _all: usize) {}
+
+    fn state(&self, _state: &str, _scanned_bytes: u64) {}
+}
+
+impl StatementWatcher for Unwatched {
+    fn state(&self, _state: &str, _scanned_bytes: u64) {}
+}
+
+/// Watches one of several statements, and adds up what all of them scan.
+struct OneOfSeveral<'a> {
+    watcher: &'a dyn IndexWatcher,
+    /// Bytes that all have scanned.
+    all: &'a AtomicU64,
+    /// Bytes that this one has scanned.
+    own: AtomicU64,
+}
+
+impl StatementWatcher for OneOfSeveral<'_> {
+    fn state(&self, state: &str, scanned_bytes: u64) {
+        let before = self.own.fetch_max(scanned_bytes, Ordering::Relaxed);
+        let added = scanned_bytes.saturating_sub(before);
+        let all = self.all.fetch_add(added, Ordering::Relaxed) + added;
+        self.watcher.state(state, all);
+    }
 }
 
 /// Asks an engine about objects of a table.
@@ -47,12 +108,17 @@ pub fn index(
 ) -> Result<Index, EngineError> {
     let slices = objects.slices();
     let all = slices.iter().map(|slice| slice.len()).sum();
+    let (_, scan_bytes_max) = scanned_bytes(objects);
     let run = IndexRun {
+        watcher,
+        scanned: AtomicU64::new(0),
         engine,
         table,
         window,
         index: Mutex::default(),
         refused: Mutex::default(),
+        scan_bytes_max,
+        bytes_left: Mutex::new(scan_bytes_max),
     };
     let (next, asked) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
@@ -78,6 +144,30 @@ pub fn index(
     Ok(index)
 }
 
+/// Counts the objects that an engine sees among those with text.
+///
+/// # Errors
+///
+/// When the engine does not answer.
+pub fn count_seen(
+    engine: &dyn SqlEngine,
+    table: &LogTable,
+    objects: &TableObjects,
+) -> Result<u64, EngineError> {
+    let mut seen = 0;
+    for slice in objects.slices() {
+        let with_text = slice.iter().filter(|object| object.bytes > 0);
+        let paths: HashSet<&str> = with_text.map(|object| object.path.as_str()).collect();
+        let of_row = |row: Vec<Option<String>>| row.into_iter().next().flatten();
+        let told = rows(engine, &table.paths(slice), &of_row)?;
+        seen += told
+            .iter()
+            .filter(|path| paths.contains(path.as_str()))
+            .count() as u64;
+    }
+    Ok(seen)
+}
+
 /// Runs a statement, again where that may help, and returns what is made of its rows.
 ///
 /// # Errors
@@ -91,7 +181,7 @@ pub fn rows<T>(
     let mut tries = 1;
     loop {
         let mut made = Vec::new();
-        match engine.run(statement, &mut |row| made.extend(of_row(row))) {
+        match engine.run(statement, &Unwatched, &mut |row| made.extend(of_row(row))) {
             Ok(()) => return Ok(made),
             Err(error) if error.kind == EngineErrorKind::Passing && tries < TRIES_MAX => tries += 1,
             Err(error) => return Err(error),
@@ -100,11 +190,18 @@ pub fn rows<T>(
 }
 
 struct IndexRun<'a> {
+    watcher: &'a dyn IndexWatcher,
+    /// Bytes that all statements have scanned.
+    scanned: AtomicU64,
     engine: &'a dyn SqlEngine,
     table: &'a LogTable,
     window: &'a TimeWindow,
     index: Mutex<Index>,
     refused: Mutex<Option<EngineError>>,
+    /// Bytes that all statements together may scan.
+    scan_bytes_max: u64,
+    /// Stored bytes that may still be scanned.
+    bytes_left: Mutex<u64>,
 }
 
 impl IndexRun<'_> {
@@ -113,22 +210,60 @@ impl IndexRun<'_> {
         refused.is_some()
     }
 
+    fn answers(&self, statement: &str) -> Result<Vec<Answer>, EngineError> {
+        let watcher = OneOfSeveral {
+            watcher: self.watcher,
+            all: &self.scanned,
+            own: AtomicU64::new(0),
+        };
+        let mut answers = Vec::new();
+        let run = self.engine.run(statement, &watcher, &mut |row| {
+            answers.extend(Answer::of(row));
+        });
+        run.map(|()| answers)
+    }
+
+    /// Takes what a statement over a slice scans from what may be scanned; `false` if that is too little.
+    fn may_ask(&self, slice: &[TableObject]) -> bool {
+        let bytes = statement_bytes(slice);
+        let mut left = self
+            .bytes_left
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let rest = left.checked_sub(bytes);
+        *left = rest.unwrap_or(*left);
+        rest.is_some() && self.scanned.load(Ordering::Relaxed) < self.scan_bytes_max
+    }
+
+    fn too_often(&self) -> EngineError {
+        let name = self.engine.name();
+        EngineError {
+            message: format!("{name}: all statements have scanned as much as was said before"),
+            kind: EngineErrorKind::Data,
+        }
+    }
+
     fn change(&self, change: impl FnOnce(&mut Index)) {
         change(&mut self.index.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn slice(&self, slice: &[(u32, String)]) {
+    fn slice(&self, slice: &[TableObject]) {
         let mut excluded: Vec<&str> = Vec::new();
+        let mut tries = 1;
         loop {
             if excluded.len() == slice.len() {
                 return;
             }
+            if !self.may_ask(slice) {
+                return self.give_up(self.too_often(), slice.len());
+            }
             let statement = self.table.index(slice, &excluded, self.window);
-            let error = match rows(self.engine, &statement, &Answer::of) {
+            let error = match self.answers(&statement) {
                 Ok(answers) => return self.take(slice, answers),
                 Err(error) => error,
             };
             match error.kind {
+                EngineErrorKind::Passing if tries < TRIES_MAX => tries += 1,
                 EngineErrorKind::Refused => {
                     let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
                     refused.get_or_insert(error);
@@ -139,7 +274,9 @@ impl IndexRun<'_> {
                     let named = named_in(slice, &error.message);
                     match named.filter(|path| !excluded.contains(path)) {
                         Some(path) if excluded.len() < EXCLUDED_MAX => {
-                            self.change(|index| index.unreadable.push(path.to_owned()));
+                            self.change(|index| {
+                                index.unreadable.push((path.to_owned(), error.message));
+                            });
                             excluded.push(path);
                         }
                         _ => return self.halves(slice, &excluded, error),
@@ -150,12 +287,12 @@ impl IndexRun<'_> {
     }
 
     /// Asks about the halves of a slice, each by itself.
-    fn halves(&self, slice: &[(u32, String)], excluded: &[&str], error: EngineError) {
+    fn halves(&self, slice: &[TableObject], excluded: &[&str], error: EngineError) {
         if slice.len() <= 1 {
             return self.give_up(error, slice.len());
         }
-        let is_left = |(_, path): &&(u32, String)| !excluded.contains(&path.as_str());
-        let left: Vec<(u32, String)> = slice.iter().filter(is_left).cloned().collect();
+        let is_left = |object: &&TableObject| !excluded.contains(&object.path.as_str());
+        let left: Vec<TableObject> = slice.iter().filter(is_left).cloned().collect();
         let (one, other) = left.split_at(left.len() / 2);
         for half in [one, other] {
             if !half.is_empty() && !self.is_refused() {
@@ -168,23 +305,32 @@ impl IndexRun<'_> {
         self.change(|index| index.given_up.push((error, objects)));
     }
 
-    fn take(&self, slice: &[(u32, String)], answers: Vec<Answer>) {
-        let positions: HashMap<&str, u32> = slice
+    fn take(&self, slice: &[TableObject], answers: Vec<Answer>) {
+        let by_path: HashMap<&str, &TableObject> = slice
             .iter()
-            .map(|(object, path)| (path.as_str(), *object))
+            .map(|object| (object.path.as_str(), object))
             .collect();
+        let mut answered = 0;
         let known = answers.into_iter().filter_map(|answer| {
-            let object = positions.get(answer.path.as_str())?;
-            Some((*object, answer.indexed?))
+            let object = by_path.get(answer.path.as_str())?;
+            answered += 1;
+            // What inflates too far is refused by the decoder.
+            let stored = usize::try_from(object.bytes).unwrap_or(usize::MAX);
+            let limit = Limits::DEFAULT.inflated_bytes_max(stored) as u64;
+            let is_within = object.bytes == 0 || answer.text_bytes <= limit;
+            Some((object.object, answer.indexed.filter(|_| is_within)?))
         });
         let known: Vec<(u32, IndexedObject)> = known.collect();
-        self.change(|index| index.objects.extend(known));
+        self.change(|index| {
+            index.objects.extend(known);
+            index.answered += answered;
+        });
     }
 }
 
 /// The path among those of a slice that a message names. Of two that begin alike, the longer one.
-fn named_in<'s>(slice: &'s [(u32, String)], message: &str) -> Option<&'s str> {
-    let paths = slice.iter().map(|(_, path)| path.as_str());
+fn named_in<'s>(slice: &'s [TableObject], message: &str) -> Option<&'s str> {
+    let paths = slice.iter().map(|object| object.path.as_str());
     paths
         .filter(|path| message.contains(path))
         .max_by_key(|path| path.len())

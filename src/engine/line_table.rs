@@ -7,16 +7,16 @@
 //! object whose text is written in any other way, or whose counts disagree, has to be read.
 
 use super::conditions::{RecordParts, is_listed};
-use super::slices::has_path;
+use super::slices::{TableObject, has_path};
 use super::sql::{name, text};
 use crate::model::window::TimeWindow;
 
-/// Deciding members as CloudTrail writes them: one after the other.
-const HEAD: &str = concat!(
-    r#""eventTime":"20[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"#,
-    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z",
+/// A time as CloudTrail writes it.
+pub(super) const TIME: &str = "20[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z";
+/// Deciding members as CloudTrail writes them behind a time: one after the other.
+const BEHIND_TIME: &str = concat!(
     r#"","eventSource":"[a-z0-9-]+(?:\.[a-z0-9-]+)+","eventName":"[A-Za-z0-9]+","#,
-    r#""awsRegion":"[a-z0-9-]+""#,
+    r#""awsRegion":"[a-z0-9-]{1,64}""#,
 );
 /// Parts of a head that is split at its quotes.
 const TIME_PART: u32 = 4;
@@ -34,14 +34,17 @@ const PRINCIPAL_KEY: &str = r#""principalId":""#;
 const PRINCIPAL: &str = r#""principalId":"([^"\\]*)""#;
 /// White space around colons, or where only an unusual writer has any: none of these may be in the text.
 const SPACES: [&str; 4] = [r#"": "#, r#"" :"#, "\t", "\r"];
-/// A letter of a key that is escaped.
-const ESCAPED_KEY: &str = r#"\\u00[4-7][0-9A-Fa-f](?:[A-Za-z]|\\u00[0-9A-Fa-f]{2})*":"#;
-/// An escaped letter in a value that decides.
-const ESCAPED_VALUE: &str = r#""(?:invokedBy|sourceIPAddress)":"[^"\\]*\\"#;
+/// A letter that is escaped, as no key and no value that decides is written by CloudTrail.
+const ESCAPED_LETTER: &str = r"\\u00[4-7]";
+/// A value that decides and is no plain text: of another type, or with an escape in it.
+const ODD_VALUE: &str =
+    r#""(?:principalId":[^"n]|(?:invokedBy|sourceIPAddress)":(?:[^"n]|"[^"\\]*\\))"#;
+/// What each record has once.
+const IDENTITY_PATTERN: &str = r#""userIdentity":\{"#;
 /// The end of something nested so deeply that the decoder may refuse it.
 const DEEP_NESTING: &str = r"[\]}]{12}";
-/// Objects larger than this may have a record above the limit of the decoder.
-const RECORD_CHARS_MAX: u32 = 2_000_000;
+/// Letters between two times of records, at most: what is longer may be above the decoder's limit in bytes.
+const RECORD_CHARS_MAX: u32 = 1_000_000;
 
 /// A table of lines.
 #[derive(Debug, Clone)]
@@ -57,7 +60,7 @@ impl LineTable {
     pub const COLUMN: &str = "line";
 
     /// The table's name in SQL.
-    fn sql_name(&self) -> String {
+    pub(super) fn sql_name(&self) -> String {
         self.name.each_ref().map(|part| name(part)).join(".")
     }
 
@@ -97,24 +100,45 @@ impl LineTable {
         None
     }
 
+    /// What hinders a table from being read as lines, by the statement that created it; `None` if nothing
+    /// does.
+    #[must_use]
+    pub fn hindrance(definition: &str) -> Option<&'static str> {
+        const PROPERTIES: [&str; 4] = [
+            "textfile_field_separator_escape",
+            "skip_header_line_count",
+            "skip_footer_line_count",
+            "null_format",
+        ];
+        if !definition.contains("format = 'TEXTFILE'") {
+            return Some("format other than TEXTFILE");
+        }
+        let mut properties = PROPERTIES.into_iter();
+        properties.find(|property| definition.contains(property))
+    }
+
     /// Says of each object of a slice what there is to know ([`super::answer`]).
     pub(super) fn index(
         &self,
-        slice: &[(u32, String)],
+        slice: &[TableObject],
         excluded: &[&str],
         window: &TimeWindow,
     ) -> String {
         let relevant = is_relevant();
         let trusted = is_trusted();
         let in_window = is_in_window(window);
-        let (head, recipient, principal) = (text(HEAD), text(RECIPIENT), text(PRINCIPAL));
+        let (head, recipient, principal) = (
+            text(&format!(r#""eventTime":"{TIME}{BEHIND_TIME}"#)),
+            text(RECIPIENT),
+            text(PRINCIPAL),
+        );
         let (table, line) = (self.sql_name(), name(&self.column));
         let paths = has_path(r#""$path""#, slice, excluded);
         format!(
             r#"-- qs-audit
 WITH "lines" AS (
     SELECT "$path" AS "path", {line} AS "line",
-        json_size({line}, '$.Records') AS "records",
+        try(json_size({line}, '$.Records')) AS "records",
         regexp_extract_all({line}, {head}) AS "heads",
         regexp_extract_all({line}, {principal}, 1) AS "principals",
         regexp_extract_all({line}, {recipient}) AS "recipients"
@@ -132,7 +156,7 @@ WITH "lines" AS (
         array_distinct(transform("times", t -> substr(t, 1, length(t) - 10))) AS "days"
     FROM "objects"
 ), "told" AS (
-    SELECT "path", "records", "is_trusted", "is_relevant",
+    SELECT "path", "records", "is_trusted", "is_relevant", length(to_utf8("line")) AS "bytes",
         CASE WHEN "is_trusted" AND NOT "is_relevant" THEN array_join(transform("days", d -> "account" || ' ' || d
             || ' ' || CAST(cardinality(filter("times", t -> starts_with(t, d))) AS varchar)
             || ' ' || split_part(array_min(filter("times", t -> starts_with(t, d))), ' ', 2)
@@ -145,7 +169,7 @@ WITH "lines" AS (
 )
 SELECT "path", CAST(count(*) AS varchar), CAST(max("records") AS varchar),
     CAST(bool_and("is_trusted") AS varchar), CAST(bool_or("is_relevant") AS varchar),
-    max("places"), max("sessions")
+    max("places"), max("sessions"), CAST(sum("bytes") AS varchar)
 FROM "told" GROUP BY "path""#
         )
     }
@@ -161,12 +185,14 @@ fn is_trusted() -> String {
             text(PRINCIPAL_KEY)
         ),
         r#"starts_with("line", '{"Records":[') AND substr("line", -2) = ']}'"#.to_owned(),
-        r#"strpos("line", '"Records":', 2) = 0"#.to_owned(),
-        format!(
-            r#"(strpos("line", '\u00') = 0 OR NOT regexp_like("line", {}) AND NOT regexp_like("line", {}))"#,
-            text(ESCAPED_KEY),
-            text(ESCAPED_VALUE)
-        ),
+        // It has one member, and nothing behind that.
+        r#"try(json_size("line", '$')) = 1"#.to_owned(),
+        format!(r#"NOT regexp_like("line", {})"#, text(ESCAPED_LETTER)),
+        format!(r#"NOT regexp_like("line", {})"#, text(ODD_VALUE)),
+        format!(r#"regexp_count("line", {}) = "records""#, text(IDENTITY_PATTERN)),
+        // A recipient stands behind each time: no record lacks what another one has twice.
+        r#"none_match(slice(split("line", '"eventTime":"'), 2, 10000000),
+            p -> strpos(p, '"recipientAccountId":"') = 0 OR strpos(p, '"recipientAccountId":"', 2) > 0)"#.to_owned(),
         format!(r#"NOT regexp_like("line", {})"#, text(DEEP_NESTING)),
         format!(
             r#"strpos("line", {}) = 0 AND from_utf8(to_utf8("line")) = "line""#,

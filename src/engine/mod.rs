@@ -11,6 +11,7 @@
 //! | statements over a table of records (Athena) | [`record_table`] |
 //! | what a statement answers of an object | [`answer`] |
 //! | running all statements | [`index`] |
+//! | cancelling statements | [`interruption`] |
 //! | the objects as a source of logs | [`logs`] |
 //! | Trino's protocol | [`trino`] |
 
@@ -18,6 +19,8 @@ mod answer;
 mod conditions;
 mod ddl;
 mod index;
+#[cfg(feature = "aws")]
+mod interruption;
 mod line_table;
 mod logs;
 mod record_table;
@@ -29,11 +32,13 @@ mod trino;
 
 pub use conditions::listed_condition;
 pub use ddl::{athena_ddl, columns, trino_ddl};
-pub use index::{Index, IndexWatcher, index, rows};
+pub use index::{Index, IndexWatcher, Unwatched, count_seen, index, rows, scanned_bytes};
+#[cfg(feature = "aws")]
+pub use interruption::when_interrupted;
 pub use line_table::LineTable;
 pub use logs::IndexedLogs;
 pub use record_table::{NEEDED_COLUMNS, RecordTable};
-pub use slices::TableObjects;
+pub use slices::{TableObject, TableObjects};
 pub use table::LogTable;
 #[cfg(feature = "aws")]
 pub use trino::{Trino, TrinoServer};

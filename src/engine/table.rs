@@ -2,6 +2,7 @@
 
 use super::line_table::LineTable;
 use super::record_table::RecordTable;
+use super::slices::{TableObject, has_path};
 use crate::model::window::TimeWindow;
 
 /// A table of logs.
@@ -17,7 +18,7 @@ impl LogTable {
     /// Says of each object of a slice what there is to know ([`super::answer`]).
     pub(super) fn index(
         &self,
-        slice: &[(u32, String)],
+        slice: &[TableObject],
         excluded: &[&str],
         window: &TimeWindow,
     ) -> String {
@@ -27,10 +28,26 @@ impl LogTable {
         }
     }
 
+    /// The paths that an engine sees of a slice.
+    pub(super) fn paths(&self, slice: &[TableObject]) -> String {
+        let (table, partitions) = match self {
+            Self::Lines(table) => (table.sql_name(), String::new()),
+            Self::Records(table) => (table.sql_name(), table.has_partition(slice)),
+        };
+        let paths = has_path(r#""$path""#, slice, &[]);
+        format!(
+            "-- qs-audit\nSELECT \"$path\" FROM {table} WHERE {paths}{partitions} GROUP BY \"$path\""
+        )
+    }
+
     /// The same statement for objects that are not known yet.
     #[must_use]
     pub fn index_template(&self, window: &TimeWindow) -> String {
-        let path = |name: &str| (0, format!("<path of the {name} object of a folder>"));
+        let path = |name: &str| TableObject {
+            object: 0,
+            path: format!("<path of the {name} object of a folder>"),
+            bytes: 0,
+        };
         self.index(&[path("first"), path("last")], &[], window)
     }
 }

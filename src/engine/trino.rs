@@ -1,6 +1,6 @@
 //! Trino's protocol: a statement is posted, and its rows come by pages, each of which names the next.
 
-use crate::ports::{EngineError, EngineErrorKind, SqlEngine};
+use crate::ports::{EngineError, EngineErrorKind, SqlEngine, StatementWatcher};
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -14,17 +14,24 @@ use aws_smithy_types::byte_stream::ByteStream;
 use base64::Engine as _;
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A page is answered within a second, with or without rows; a coordinator may be busy.
-const READ_TIMEOUT: Duration = Duration::from_secs(120);
+const READ_TIMEOUT: Duration = Duration::from_mins(2);
 /// The number of times that a request is made: for a minute or so.
 const TRIES_MAX: u32 = 8;
 /// The longest wait that a server may ask for, in seconds.
 const RETRY_AFTER_MAX: u64 = 60;
+/// Letters of a URL that are shown.
+const URL_CHARS_SHOWN: usize = 100;
+/// Bytes of an answer that are taken; a page of Trino has some 16 MB.
+const ANSWER_BYTES_MAX: u64 = 256 << 20;
+/// The longest time for cancelling all statements.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(3);
 /// Statements that run at the same time. Each is spread over all workers.
 const STATEMENTS_AT_ONCE: usize = 4;
 /// The marks of this program's own queries.
@@ -33,6 +40,8 @@ const SOURCE: &str = "qs-audit";
 /// How a Trino is reached.
 #[derive(Debug, Clone)]
 pub struct TrinoServer {
+    /// The name of the table in messages.
+    pub name: String,
     /// Host and port.
     pub authority: String,
     /// True if it is spoken to in the clear: only on this machine.
@@ -52,11 +61,12 @@ pub struct Trino {
     server: TrinoServer,
     /// Scheme, host and port: requests go nowhere else.
     origin: String,
-    name: String,
     http: SharedHttpConnector,
     runtime: Runtime,
     /// Where the next pages of statements that run are: to be cancelled there.
     running: Arc<Mutex<BTreeSet<String>>>,
+    /// True if nothing is asked any more: the program ends.
+    is_cancelled: AtomicBool,
 }
 
 /// A page of an answer.
@@ -66,7 +76,17 @@ struct Page {
     next_uri: Option<String>,
     error: Option<PageError>,
     #[serde(default)]
+    stats: PageStats,
+    #[serde(default)]
     data: Vec<Vec<Option<String>>>,
+}
+
+/// How far a statement is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PageStats {
+    state: String,
+    processed_bytes: u64,
 }
 
 /// The error of a statement.
@@ -151,22 +171,12 @@ impl Trino {
             .map_err(|error| refused(format!("cannot start threads for trino: {error}")))?;
         Ok(Self {
             origin: format!("{scheme}://{}", server.authority),
-            name: format!("trino://{}", server.authority),
             http: SharedHttpConnector::new(connector),
             running: Arc::default(),
+            is_cancelled: AtomicBool::new(false),
             runtime,
             server,
         })
-    }
-
-    /// Cancels all statements that run.
-    pub fn cancel(&self) {
-        let running = std::mem::take(&mut *self.running());
-        self.runtime.block_on(async {
-            for next in running {
-                let _ = self.ask("DELETE", &next, "").await;
-            }
-        });
     }
 
     fn running(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
@@ -175,7 +185,7 @@ impl Trino {
 
     fn error(&self, kind: EngineErrorKind, message: &str) -> EngineError {
         EngineError {
-            message: format!("{}: {message}", self.name),
+            message: format!("{}: {message}", self.server.name),
             kind,
         }
     }
@@ -183,11 +193,13 @@ impl Trino {
     async fn statement(
         &self,
         statement: &str,
+        watcher: &dyn StatementWatcher,
         each: &mut dyn FnMut(Vec<Option<String>>),
     ) -> Result<(), EngineError> {
         let first = format!("{}/v1/statement", self.origin);
         let mut page = self.page("POST", &first, statement).await?;
         loop {
+            watcher.state(&page.stats.state, page.stats.processed_bytes);
             page.data.into_iter().for_each(&mut *each);
             if let Some(error) = page.error {
                 let message = format!("{}: {}", error.error_name, error.message);
@@ -197,8 +209,12 @@ impl Trino {
                 return Ok(());
             };
             if !self.is_own(&next) {
-                let message = "the answer leads to another server than was asked";
-                return Err(self.error(EngineErrorKind::Refused, message));
+                let other: String = next.chars().take(URL_CHARS_SHOWN).collect();
+                let message = format!(
+                    "the answer leads to another server than was asked ({other}); behind a load balancer, set \
+                     http-server.process-forwarded=true in Trino"
+                );
+                return Err(self.error(EngineErrorKind::Refused, &message));
             }
             self.running().insert(next.clone());
             let answer = self.page("GET", &next, "").await;
@@ -209,14 +225,16 @@ impl Trino {
 
     /// Returns true if a URL is of the server that was asked: credentials go nowhere else.
     fn is_own(&self, url: &str) -> bool {
-        let rest = url.strip_prefix(self.origin.as_str());
-        rest.is_some_and(|rest| rest.starts_with('/'))
+        is_below(url, &self.origin)
     }
 
     /// Asks until there is an answer, or there is no use in asking.
     async fn page(&self, method: &str, url: &str, body: &str) -> Result<Page, EngineError> {
         let mut tries = 1;
         loop {
+            if self.is_cancelled.load(Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
             let (error, asked_to_wait) = match self.ask(method, url, body).await {
                 Ok((status, text, wait)) => match status {
                     200 => match serde_json::from_slice(&text) {
@@ -224,10 +242,6 @@ impl Trino {
                         // It was cut short: the same page can be asked for again.
                         Err(error) => (format!("the answer cannot be read: {error}"), None),
                     },
-                    401 | 403 => {
-                        let message = format!("HTTP {status}: {}", shortened(&text));
-                        return Err(self.error(EngineErrorKind::Refused, &message));
-                    }
                     429 | 502..=504 => (format!("HTTP {status}"), wait),
                     // A coordinator that was started anew knows of no statement.
                     404 | 410 if method == "GET" => {
@@ -241,6 +255,10 @@ impl Trino {
                 },
                 Err(message) => (message, None),
             };
+            if error.contains("certificate") {
+                let message = format!("{error}; `ca_bundle` names certificates to trust");
+                return Err(self.error(EngineErrorKind::Refused, &message));
+            }
             if tries >= TRIES_MAX {
                 return Err(self.error(EngineErrorKind::Passing, &error));
             }
@@ -280,7 +298,14 @@ impl Trino {
         let seconds = response.headers().get("retry-after");
         let seconds = seconds.and_then(|seconds| seconds.parse::<u64>().ok());
         let wait = seconds.map(|seconds| Duration::from_secs(seconds.min(RETRY_AFTER_MAX)));
-        let body = ByteStream::new(response.into_body()).collect().await;
+        let length = response.headers().get("content-length");
+        let length = length.and_then(|length| length.parse::<u64>().ok());
+        if length.is_some_and(|length| length > ANSWER_BYTES_MAX) {
+            return Err("the answer is too large".to_owned());
+        }
+        let body = ByteStream::new(response.into_body()).collect();
+        let body = tokio::time::timeout(READ_TIMEOUT, body).await;
+        let body = body.map_err(|_| "the answer stopped in the middle".to_owned())?;
         let body = body.map_err(|error| wrong(&error))?;
         Ok((status, body.to_vec(), wait))
     }
@@ -290,9 +315,24 @@ impl SqlEngine for Trino {
     fn run(
         &self,
         statement: &str,
+        watcher: &dyn StatementWatcher,
         each: &mut dyn FnMut(Vec<Option<String>>),
     ) -> Result<(), EngineError> {
-        self.runtime.block_on(self.statement(statement, each))
+        self.runtime
+            .block_on(self.statement(statement, watcher, each))
+    }
+
+    fn cancel(&self) {
+        self.is_cancelled.store(true, Ordering::SeqCst);
+        let running = std::mem::take(&mut *self.running());
+        self.runtime.block_on(async {
+            let all = async {
+                for next in running {
+                    let _ = self.ask("DELETE", &next, "").await;
+                }
+            };
+            let _ = tokio::time::timeout(CANCEL_TIMEOUT, all).await;
+        });
     }
 
     fn statements_at_once(&self) -> usize {
@@ -300,8 +340,24 @@ impl SqlEngine for Trino {
     }
 
     fn name(&self) -> &str {
-        &self.name
+        &self.server.name
     }
+}
+
+/// Returns true if a URL is of an origin: scheme, host and port.
+fn is_below(url: &str, origin: &str) -> bool {
+    // Servers leave out the usual port.
+    let port = if origin.starts_with("http:") {
+        ":80"
+    } else {
+        ":443"
+    };
+    let short = origin.strip_suffix(port);
+    let mut origins = [Some(origin), short].into_iter().flatten();
+    origins.any(|origin| {
+        let rest = url.strip_prefix(origin);
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    })
 }
 
 /// An error with all of its causes.
@@ -309,7 +365,8 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     let mut told = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        told += &format!(": {inner}");
+        told.push_str(": ");
+        told.push_str(&inner.to_string());
         cause = inner.source();
     }
     told
@@ -318,4 +375,47 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 /// The beginning of a text that a server sent.
 fn shortened(text: &[u8]) -> String {
     String::from_utf8_lossy(text).chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usual_port_may_be_left_out() {
+        let origin = "https://trino.example.com:443";
+        assert!(is_below("https://trino.example.com:443/v1/x", origin));
+        assert!(is_below("https://trino.example.com/v1/x", origin));
+        assert!(!is_below("http://trino.example.com/v1/x", origin));
+        assert!(!is_below(
+            "https://trino.example.com.evil.example/x",
+            origin
+        ));
+        assert!(!is_below(
+            "https://trino.example.com@evil.example/x",
+            origin
+        ));
+        assert!(!is_below("https://trino.example.com:4430/x", origin));
+        assert!(is_below("http://127.0.0.1/v1", "http://127.0.0.1:80"));
+    }
+
+    #[test]
+    fn errors_of_the_cluster_pass() {
+        let error = |name: &str, kind: &str| PageError {
+            message: String::new(),
+            error_name: name.to_owned(),
+            error_type: kind.to_owned(),
+        };
+        let told = |name, kind| error(name, kind).kind();
+        assert_eq!(
+            told("NO_NODES_AVAILABLE", "INSUFFICIENT_RESOURCES"),
+            EngineErrorKind::Passing
+        );
+        assert_eq!(told("SYNTAX_ERROR", "USER_ERROR"), EngineErrorKind::Refused);
+        assert_eq!(told("HIVE_CURSOR_ERROR", "EXTERNAL"), EngineErrorKind::Data);
+        assert_eq!(
+            told("EXCEEDED_LOCAL_MEMORY_LIMIT", "INSUFFICIENT_RESOURCES"),
+            EngineErrorKind::Data
+        );
+    }
 }

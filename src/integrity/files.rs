@@ -5,7 +5,7 @@ use super::name::{LogFileName, tail};
 use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{
     Contents, DIGEST_DELAY_SECONDS, DigestPlace, Fault, FaultKind, FaultyFile, Hash, Integrity,
-    Unchecked, Verification,
+    NOT_READ_WHY, Unchecked, Verification,
 };
 use crate::model::key::{
     KeyFacts, TrailObjects, from_account, is_below, is_in_s3, is_object_below,
@@ -488,7 +488,7 @@ fn found(named: &Naming, file: &LogFileRead) -> FileState {
         Contents::TrailingData => FileState::Faulty(FaultKind::TrailingData),
         Contents::NotFound => FileState::Faulty(FaultKind::NotFound),
         Contents::Unreadable(why) => FileState::Unchecked(why.clone()),
-        Contents::NotRead => FileState::Unchecked("it was not read".into()),
+        Contents::NotRead => FileState::Unchecked(NOT_READ_WHY.into()),
     }
 }
 

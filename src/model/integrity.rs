@@ -341,6 +341,9 @@ pub struct Uncovered {
     pub is_backfill: bool,
 }
 
+/// Why a file was not verified that was not read.
+pub const NOT_READ_WHY: &str = "it was not read";
+
 /// Files that could not be verified: their kind, reason and number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unchecked {
@@ -387,6 +390,15 @@ impl Verification {
     pub fn is_faulty(&self) -> bool {
         let missing = |one: &Uncovered| one.why == UncoveredWhy::DigestsMissing;
         !self.faults.is_empty() || self.uncovered.iter().any(missing)
+    }
+
+    /// Returns the number of files that were not verified because they were not read: an engine said that
+    /// nothing in them is relevant.
+    #[must_use]
+    pub fn not_read_count(&self) -> u64 {
+        let unchecked = self.unchecked.iter();
+        let not_read = unchecked.filter(|one| *one.why == *NOT_READ_WHY);
+        not_read.map(|one| one.count).sum()
     }
 
     /// Returns the number of files that could not be verified.

@@ -174,7 +174,7 @@ fn read_all(
     known: &KnownInterest<'_>,
     watcher: Option<&dyn Watcher>,
 ) -> Vec<ObjectRead> {
-    let next = not_indexed(source, next);
+    let next = not_indexed(plan, source, next);
     let job = |worker: &mut Worker<'_>, object, body: &mut Vec<u8>, out: &mut Vec<ObjectRead>| {
         match watcher {
             Some(watcher) => worker.first_pass(object, body, known, watcher),
@@ -184,7 +184,7 @@ fn read_all(
         out.push(take(&mut worker.decoder, object));
     };
     let first = match watcher {
-        Some(_) => not_indexed(source, objects),
+        Some(_) => not_indexed(plan, source, objects),
         None => objects.to_vec(),
     };
     source.expect(&[first, next].concat());

@@ -114,7 +114,7 @@ fn first_pass(
         ..RelevantSessions::default()
     };
     let known = KnownInterest::new(plan, relevant);
-    source.expect(&not_indexed(source, &objects));
+    source.expect(&not_indexed(plan, source, &objects));
     let job = |worker: &mut Worker<'_>,
                object: u32,
                body: &mut Vec<u8>,
@@ -234,9 +234,14 @@ impl SecondPass<'_> {
                 let size = worker.decoder.object(object, &key, body, self.relevant);
                 let before = records.binary_search_by_key(&object, |(object, _)| *object);
                 let before = before.ok().map(|at| records[at].1);
-                let is_same = !hashes || known(object) == Some(&size.contents);
-                if before != Some(size.records) || !is_same {
+                let known = known(object).filter(|known| **known != Contents::NotRead);
+                let is_same = known.is_none_or(|known| *known == size.contents);
+                let has_changed = before != Some(size.records) || !is_same;
+                // Of what was indexed, this is the first reading.
+                if has_changed || (hashes && known.is_none()) {
                     changed.push((object, size.contents));
+                }
+                if has_changed {
                     worker.changed(&key);
                 }
                 if let Some(spool) = self.spool {
@@ -367,10 +372,10 @@ impl<'a> KnownInterest<'a> {
 }
 
 /// The objects among these that have to be read.
-pub(super) fn not_indexed(source: &dyn LogSource, objects: &[u32]) -> Vec<u32> {
+pub(super) fn not_indexed(plan: &Plan, source: &dyn LogSource, objects: &[u32]) -> Vec<u32> {
     let objects = objects.iter().copied();
     objects
-        .filter(|&object| source.indexed(object).is_none())
+        .filter(|&object| plan.all_sessions || source.indexed(object).is_none())
         .collect()
 }
 
@@ -390,6 +395,8 @@ pub(super) struct Worker<'a> {
     /// Inflated bytes of all readers together, against the limit of the run.
     inflated: &'a AtomicU64,
     limit: u64,
+    /// True if what is indexed is not read. Where the calls of all sessions are kept, everything is.
+    uses_index: bool,
 }
 
 impl Worker<'_> {
@@ -400,7 +407,8 @@ impl Worker<'_> {
         known: &KnownInterest<'_>,
         watcher: &dyn Watcher,
     ) -> Contents {
-        if let Some(indexed) = self.source.indexed(object) {
+        let indexed = self.source.indexed(object).filter(|_| self.uses_index);
+        if let Some(indexed) = indexed {
             let key = self.source.key(object);
             self.decoder.indexed(object, &key, indexed);
             watcher.object(object, 0);
@@ -478,6 +486,7 @@ pub(super) fn on_all_threads<T: Default + Send>(
             decoder: decoder.hashing(hashes).sharing(Arc::clone(&budget)),
             inflated: &inflated,
             limit: plan.limits.run_bytes_max,
+            uses_index: !plan.all_sessions,
         };
         let mut body = Vec::new();
         let mut made = T::default();

@@ -1,14 +1,18 @@
 //! Logs that an engine has a table of: a real Trino says what has to be read, and the result is that of
 //! reading all of them.
 
-use crate::cli::{output, program};
+use crate::cli::{organization, output, program};
+use crate::digest_bucket::{Bucket, Chain, Signer, gzip};
+use crate::moto::Moto;
 use crate::needs;
-use crate::s3_server::{Fault, Proxy};
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use crate::s3::program_at;
+use crate::s3_server::{BUCKET, Fault, Proxy};
 use qs_audit::cli::Exit;
 use qs_audit::demo::{self, DemoPlan};
-use qs_audit::engine::{Trino, TrinoServer};
+use qs_audit::engine::{Trino, TrinoServer, Unwatched};
+use qs_audit::event_list::entry::When;
+use qs_audit::event_list::list::{SOURCES, entry};
+use qs_audit::model::time::UtcSecond;
 use qs_audit::ports::SqlEngine;
 use serde_json::{Value, json};
 use std::fs;
@@ -21,20 +25,26 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// A Trino of its own process: it ends when its standard input does.
-struct Engine {
+pub(crate) struct Engine {
     folder: TempDir,
     child: Child,
     commands: Mutex<ChildStdin>,
     lines: Mutex<BufReader<std::process::ChildStdout>>,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Engine {
     fn start(program: &Path, workers: u32) -> Self {
+        Self::start_with(program, workers, &[])
+    }
+
+    /// The same, with properties of the catalog.
+    fn start_with(program: &Path, workers: u32, properties: &[String]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut child = Command::new(program)
             .arg(folder.path())
             .arg(workers.to_string())
+            .args(properties)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -57,6 +67,7 @@ impl Engine {
 
     fn sql(&self, statement: &str) -> Vec<Vec<Option<String>>> {
         let server = TrinoServer {
+            name: "trino".to_owned(),
             authority: self.address.to_string(),
             is_plain: true,
             user: "tests".to_owned(),
@@ -66,23 +77,29 @@ impl Engine {
         };
         let mut rows = Vec::new();
         let trino = Trino::new(server).unwrap();
-        trino.run(statement, &mut |row| rows.push(row)).unwrap();
+        trino
+            .run(statement, &Unwatched, &mut |row| rows.push(row))
+            .unwrap();
         rows
     }
 
     /// A folder of the engine's, of which there is no table yet.
-    fn empty(&self, table: &str) -> PathBuf {
+    pub(crate) fn empty(&self, table: &str) -> PathBuf {
         let folder = self.folder.path().join(table);
         fs::create_dir_all(&folder).unwrap();
         folder
     }
 
     /// Creates the table of a folder, as the program says.
-    fn create(&self, table: &str) {
-        let (name, location) = (format!("hive.logs.{table}"), format!("local:///{table}"));
+    pub(crate) fn create(&self, table: &str) {
+        self.create_at(table, &format!("local:///{table}"));
+    }
+
+    fn create_at(&self, table: &str, location: &str) {
+        let name = format!("hive.logs.{table}");
         let mut ddl = program();
         ddl.args(["engine", "ddl", "--for", "trino"])
-            .args(["--table", &name, "--logs", &location]);
+            .args(["--table", &name, "--logs", location]);
         let (statements, _) = output(&mut ddl, Exit::Clean);
         for statement in statements.split(';').filter(|text| !text.trim().is_empty()) {
             self.sql(statement);
@@ -118,7 +135,7 @@ fn line_with(lines: &mut impl BufRead, wanted: &str) -> String {
 }
 
 /// The engine that most tests share.
-fn engine() -> Option<&'static Engine> {
+pub(crate) fn engine() -> Option<&'static Engine> {
     static ENGINE: OnceLock<Option<Engine>> = OnceLock::new();
     let start = || Some(Engine::start(&needs::trino()?, 2));
     ENGINE.get_or_init(start).as_ref()
@@ -134,7 +151,7 @@ const ALL_DAYS: [&str; 6] = [
 ];
 
 /// Runs `chains` over a folder: standard output, standard error.
-fn direct(folder: &Path, format: &str) -> (String, String) {
+pub(crate) fn direct(folder: &Path, format: &str) -> (String, String) {
     let mut command = program();
     command.args(["chains", "--format", format]).args(ALL_DAYS);
     output(command.arg("--logs").arg(folder), Exit::Clean)
@@ -149,7 +166,7 @@ fn asked(url: &str, folder: &Path, format: &str) -> (String, String) {
 }
 
 /// A result without what an engine spares: bytes, and remarks on that.
-fn essence(result: &str) -> Value {
+pub(crate) fn essence(result: &str) -> Value {
     let mut result: Value = serde_json::from_str(result).unwrap();
     let coverage = result["coverage"].as_object_mut().unwrap();
     coverage.remove("bytes_read").unwrap();
@@ -160,7 +177,7 @@ fn essence(result: &str) -> Value {
 }
 
 /// The number of objects that were not read here.
-fn spared(result: &str) -> u64 {
+pub(crate) fn spared(result: &str) -> u64 {
     let result: Value = serde_json::from_str(result).unwrap();
     let notes = result["coverage"]["notes"].as_array().unwrap();
     let mut notes = notes.iter();
@@ -182,16 +199,10 @@ fn compare(engine: &Engine, table: &str) -> u64 {
     spared(&few)
 }
 
-fn write(folder: &Path, key: &str, body: &[u8]) {
+pub(crate) fn write(folder: &Path, key: &str, body: &[u8]) {
     let path = folder.join(key);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, body).unwrap();
-}
-
-fn gzip(text: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(text).unwrap();
-    encoder.finish().unwrap()
 }
 
 #[test]
@@ -262,7 +273,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A record that is relevant to no one.
-fn record(at: u32) -> Value {
+pub(crate) fn record(at: u32) -> Value {
     json!({
         "eventVersion": "1.11",
         "userIdentity": {"type": "AssumedRole", "principalId": format!("AROAEXAMPLE{at}:session"),
@@ -288,8 +299,15 @@ fn record(at: u32) -> Value {
     })
 }
 
+/// The same with another member.
+fn changed(member: &str, value: &Value) -> Value {
+    let mut record = record(1);
+    record[member] = value.clone();
+    record
+}
+
 /// A log file of these records, as CloudTrail writes it.
-fn log(records: &[Value]) -> String {
+pub(crate) fn log(records: &[Value]) -> String {
     json!({ "Records": records }).to_string()
 }
 
@@ -305,6 +323,7 @@ fn with(from: &str, to: &str) -> Vec<u8> {
 }
 
 /// Objects of two records, each damaged or relevant in its own way: what a search for text could miss.
+#[expect(clippy::too_many_lines, reason = "it is a list")]
 fn odd_objects() -> Vec<(&'static str, Vec<u8>)> {
     let plain = two();
     let deep = format!("{}1{}", "[".repeat(120), "]".repeat(120));
@@ -407,6 +426,51 @@ fn odd_objects() -> Vec<(&'static str, Vec<u8>)> {
         ("empty-gzip", gzip(b"")),
         ("invalid-utf8", gzip(&[&plain.as_bytes()[..300], b"\xff", &plain.as_bytes()[300..]].concat())),
         ("plain", gzip(plain.as_bytes())),
+        (
+            "a-member-behind",
+            gzip(format!("{},\"Events\":[7]}}", &plain[..plain.len() - 1]).as_bytes()),
+        ),
+        (
+            "an-event-behind",
+            gzip(
+                json!({"Records": [record(1)], "Events": [{"CloudTrailEvent":
+                    record(2).to_string().replace("ec2.", "athena.")}]})
+                .to_string()
+                .as_bytes(),
+            ),
+        ),
+        (
+            "a-call-that-imitates-a-record",
+            gzip(
+                log(&[
+                    changed("requestParameters", &json!({
+                        "eventTime": "2026-11-01T10:00:00Z", "eventSource": "ec2.amazonaws.com",
+                        "eventName": "DescribeInstances", "awsRegion": "us-east-1",
+                        "recipientAccountId": "111122223333"})),
+                    json!(record(2).to_string().replace("ec2.", "athena.")),
+                ])
+                .as_bytes(),
+            ),
+        ),
+        (
+            "a-recipient-in-a-call",
+            gzip(
+                log(&[changed("requestParameters", &json!({"recipientAccountId": "111122223333"})), record(2)])
+                    .replacen(",\"recipientAccountId\":\"111122223333\",\"eventCategory\":\"Management\"}]", ",\"eventCategory\":\"Management\"}]", 1)
+                    .as_bytes(),
+            ),
+        ),
+        ("address-of-a-wrong-type", gzip(log(&[changed("sourceIPAddress", &json!(1))]).as_bytes())),
+        ("identity-of-a-wrong-type", gzip(log(&[changed("userIdentity", &json!("x"))]).as_bytes())),
+        ("identity-is-a-list", gzip(log(&[changed("userIdentity", &json!([]))]).as_bytes())),
+        ("principal-of-a-wrong-type", with("\"AROAEXAMPLE1:session\"", "5")),
+        ("invoked-by-an-object", with("\"type\":\"AssumedRole\"", "\"type\":\"AssumedRole\",\"invokedBy\":{}")),
+        ("half-a-letter", with("203.0.113.7", "\\ud83d")),
+        ("long-region", with("us-east-1", &"x".repeat(65))),
+        ("large-record", gzip(log(&[changed("userAgent", &json!("\u{1f600}".repeat(1_300_000)))]).as_bytes())),
+        ("inflates-too-far", gzip(log(&vec![record(1); 60_000]).as_bytes())),
+        ("many-escapes", with("plain", &"\\u0041".repeat(20_000))),
+        ("long-key", with("\"note\"", &format!("\"{}\"", "k".repeat(60_000)))),
     ]
 }
 
@@ -452,6 +516,36 @@ fn calls_of_a_session_that_is_relevant_are_read_wherever_they_are() {
     assert_eq!(compare(engine, "sessions"), 2);
     let (chains, _) = asked(&Engine::url(engine.address, "sessions"), &folder, "json");
     assert!(chains.contains("DescribeInstances"), "{chains}");
+}
+
+#[test]
+fn calls_of_all_sessions_are_read() {
+    let Some(engine) = engine() else { return };
+    let folder = engine.empty("all_sessions");
+    let at =
+        |name: &str| format!("AWSLogs/111122223333/CloudTrail/us-east-1/2026/11/01/{name}.json.gz");
+    for (name, number) in [("a", 1), ("b", 2)] {
+        write(&folder, &at(name), &gzip(log(&[record(number)]).as_bytes()));
+    }
+    engine.create("all_sessions");
+    let url = Engine::url(engine.address, "all_sessions");
+    let run = |logs: &[&str]| {
+        let mut command = program();
+        command
+            .args(["chains", "--all-sessions", "--format", "json"])
+            .args(ALL_DAYS);
+        output(command.args(logs), Exit::Clean).0
+    };
+    let place = folder.to_str().unwrap();
+    let (all, few) = (
+        run(&["--logs", place]),
+        run(&["--logs", &url, "--objects", place]),
+    );
+    assert!(all.contains("\"kept\":2"), "{all}");
+    assert_eq!(essence(&all), essence(&few));
+    // A place that is named twice counts once, with an engine or without.
+    let twice = run(&["--logs", &url, "--logs", place, "--objects", place]);
+    assert_eq!(essence(&all), essence(&twice));
 }
 
 #[test]
@@ -509,8 +603,6 @@ fn what_the_engine_is_asked_is_told_before() {
 #[test]
 fn conditions_hold_the_names_that_the_event_list_holds() {
     let Some(engine) = engine() else { return };
-    use qs_audit::event_list::entry::When;
-    use qs_audit::event_list::list::{SOURCES, entry};
     let names = [
         "AssumeRole",
         "AssumeRoleWithSAML",
@@ -643,7 +735,12 @@ fn a_table_that_is_not_one_of_lines_is_refused_with_what_to_write() {
     let Some(engine) = engine() else { return };
     let folder = engine.empty("unfit");
     engine.sql("CREATE TABLE hive.logs.unfit (a varchar, b bigint) WITH (external_location = 'local:///unfit', format = 'TEXTFILE')");
-    for (table, told) in [("unfit", "has other columns"), ("absent", "is not there")] {
+    engine.sql("CREATE TABLE hive.logs.headed (line varchar) WITH (external_location = 'local:///unfit', format = 'TEXTFILE', skip_header_line_count = 1)");
+    for (table, told) in [
+        ("unfit", "has other columns"),
+        ("absent", "is not there"),
+        ("headed", "has skip_header_line_count"),
+    ] {
         let mut command = program();
         command.args(["chains", "--logs", &Engine::url(engine.address, table)]);
         let (_, said) = output(command.arg("--objects").arg(&folder), Exit::Usage);
@@ -660,4 +757,344 @@ fn a_table_that_is_not_one_of_lines_is_refused_with_what_to_write() {
     ]);
     let (_, said) = output(&mut command, Exit::Usage);
     assert!(said.contains("--objects is for a table"), "{said}");
+}
+
+#[test]
+fn logs_in_s3_are_found_where_the_table_has_them() {
+    let (Some(start), Some(python)) = (needs::trino(), needs::python("moto.server")) else {
+        return;
+    };
+    let folder = organization();
+    let moto = Moto::start(&python, &folder.path().join("AWSLogs"));
+    let properties = [
+        "fs.s3.enabled=true".to_owned(),
+        format!("s3.endpoint={}", moto.url),
+        "s3.region=us-east-1".to_owned(),
+        "s3.path-style-access=true".to_owned(),
+        "s3.aws-access-key=AKIAEXAMPLE".to_owned(),
+        "s3.aws-secret-key=x".to_owned(),
+    ];
+    let engine = Engine::start_with(&start, 1, &properties);
+    let location = format!("s3://{BUCKET}/AWSLogs");
+    engine.create_at("raw", &location);
+    let chains = |logs: &str| {
+        let mut command = program_at(&moto.url);
+        command.args(["chains", "--format", "json", "--logs", logs]);
+        output(command.args(ALL_DAYS), Exit::Clean)
+    };
+    let (all, _) = chains(&location);
+    let (few, said) = chains(&Engine::url(engine.address, "raw"));
+    assert!(essence(&all) == essence(&few), "other chains");
+    assert!(spared(&few) > 5);
+    assert!(said.contains("asking about "), "{said}");
+}
+
+#[test]
+fn doctor_says_what_the_engine_sees() {
+    let Some(engine) = engine() else { return };
+    let folder = engine.empty("examined");
+    let organization = demo::generate(&DemoPlan::sample());
+    demo::write_to(&folder, &organization.logs).unwrap();
+    engine.create("examined");
+    let doctor = |table: &str| {
+        let mut command = program();
+        command.args([
+            "doctor",
+            "--logs",
+            &Engine::url(engine.address, table),
+            "--objects",
+        ]);
+        command
+            .arg(&folder)
+            .args(["--now", "2026-11-03T00:00:00Z", "--format", "csv"]);
+        output(&mut command, Exit::Clean).0
+    };
+    let told = doctor("examined");
+    assert!(told.contains("the table is there"), "{told}");
+    assert!(told.contains("the engine sees all "), "{told}");
+    // The table of another folder.
+    engine.empty("elsewhere");
+    engine.create("elsewhere");
+    let told = doctor("elsewhere");
+    assert!(told.contains("the engine sees 0 of "), "{told}");
+    assert!(told.contains("hive.recursive-directories=true"), "{told}");
+    assert!(doctor("absent").contains("is not there"));
+}
+
+/// A table of logs with digests, its folder, and one with keys and signatures.
+fn with_digests(engine: &Engine, table: &str) -> (String, PathBuf, TempDir) {
+    let folder = engine.empty(table);
+    let (signer, mut bucket) = (Signer::new(), Bucket::default());
+    let chain = Chain {
+        account: "444455556666",
+        region: "eu-central-1",
+        first: UtcSecond::parse("2026-07-01T01:00:31Z").unwrap(),
+        hours: 3,
+        files: 2,
+        backfill: false,
+    };
+    chain.put(&signer, &mut bucket);
+    bucket.write_copy(&folder);
+    let own = tempfile::tempdir().unwrap();
+    let write = |name: &str, value: Value| {
+        fs::write(own.path().join(name), value.to_string()).unwrap();
+    };
+    write("keys.json", signer.public_keys());
+    write("signatures.json", bucket.signatures());
+    engine.create(table);
+    (Engine::url(engine.address, table), folder, own)
+}
+
+#[test]
+fn log_files_that_were_not_read_are_unverified() {
+    let Some(engine) = engine() else { return };
+    let (url, folder, own) = with_digests(engine, "verified");
+    let run = |args: &[&str], exit: Exit| {
+        let mut command = program();
+        command.current_dir(own.path()).args(args);
+        command.args([
+            "--from",
+            "2026-07-01",
+            "--to",
+            "2026-07-02",
+            "--now",
+            "2026-07-03",
+        ]);
+        command.args([
+            "--public-keys",
+            "keys.json",
+            "--signatures",
+            "signatures.json",
+        ]);
+        command
+            .args(["--format", "json", "--logs", &url, "--objects"])
+            .arg(&folder);
+        output(&mut command, exit)
+    };
+    let (told, said) = run(
+        &["chains", "--verify", "--path", "any", "--strict"],
+        Exit::Incomplete,
+    );
+    assert_eq!(spared(&told), 6);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let unchecked = told["verification"]["unchecked"].to_string();
+    assert!(
+        unchecked.contains("it was not read"),
+        "{}\n{said}",
+        told["verification"]
+    );
+    // `verify` reads all of them, as ever.
+    let (told, _) = run(&["verify"], Exit::Clean);
+    assert!(!told.contains("it was not read"), "{told}");
+}
+
+#[test]
+fn what_is_read_after_all_has_not_changed() {
+    let Some(engine) = engine() else { return };
+    let (url, folder, own) = with_digests(engine, "read_after_all");
+    // The session of the first file turns out to be relevant by the second.
+    let place = "AWSLogs/o-exampleorgid/444455556666/CloudTrail/eu-central-1/2026/07/01";
+    for (name, number, source) in [("a", 1, "ec2"), ("b", 2, "athena")] {
+        let text = log(&[record(number)]).replace("2026-11-01T", "2026-07-01T");
+        let text = text.replace("ec2.amazonaws", &format!("{source}.amazonaws"));
+        let text = text.replace("AROAEXAMPLE2", "AROAEXAMPLE1");
+        let name =
+            format!("{place}/444455556666_CloudTrail_eu-central-1_20260701T0100Z_{name}.json.gz");
+        fs::write(folder.join(name), gzip(text.as_bytes())).unwrap();
+    }
+    let mut command = program();
+    command
+        .current_dir(own.path())
+        .args(["chains", "--verify", "--path", "any", "--format", "json"]);
+    command.args([
+        "--from",
+        "2026-07-01",
+        "--to",
+        "2026-07-02",
+        "--now",
+        "2026-07-03",
+    ]);
+    command.args([
+        "--public-keys",
+        "keys.json",
+        "--signatures",
+        "signatures.json",
+        "--logs",
+        &url,
+    ]);
+    let (told, said) = output(command.arg("--objects").arg(&folder), Exit::Clean);
+    assert!(told.contains("\"kept\":2"), "{told}");
+    assert!(!said.contains("changed"), "{said}");
+}
+
+#[test]
+fn a_configuration_names_an_engine_and_init_writes_it() {
+    let Some(engine) = engine() else { return };
+    let folder = engine.empty("configured");
+    let organization = demo::generate(&DemoPlan::sample());
+    demo::write_to(&folder, &organization.logs).unwrap();
+    engine.create("configured");
+    let url = Engine::url(engine.address, "configured");
+    let own = tempfile::tempdir().unwrap();
+    let mut init = program();
+    init.current_dir(own.path())
+        .args(["init", "--logs", &url, "--objects"]);
+    init.arg(&folder)
+        .args(["--now", "2026-11-04T00:00:00Z", "-o", "qs-audit.toml"]);
+    output(&mut init, Exit::Clean);
+    let written = fs::read_to_string(own.path().join("qs-audit.toml")).unwrap();
+    assert!(
+        written.contains("trino = { url = \"http://127.0.0.1:"),
+        "{written}"
+    );
+    let mut chains = program();
+    chains
+        .current_dir(own.path())
+        .args(["chains", "--format", "json"])
+        .args(ALL_DAYS);
+    let (few, said) = output(&mut chains, Exit::Clean);
+    assert!(said.contains("asking about "), "{said}");
+    assert!(spared(&few) > 5);
+    let mut chains = program();
+    chains
+        .current_dir(own.path())
+        .arg("chains")
+        .env("QS_AUDIT_TRINO_USER", "a\nb");
+    let (_, said) = output(&mut chains, Exit::Usage);
+    assert!(said.contains("cannot be a user of Trino"), "{said}");
+    // A password is named, and never written.
+    for (key, told) in [
+        (
+            "password_env = \"NO_SUCH_VARIABLE\"",
+            "NO_SUCH_VARIABLE is not set",
+        ),
+        ("password_file = \"no-such-file\"", "no-such-file"),
+        (
+            "password_env = \"A\", password_file = \"B\"",
+            "give one of them",
+        ),
+    ] {
+        let text = written.replace("trino = {", &format!("trino = {{ {key},"));
+        fs::write(own.path().join("qs-audit.toml"), text).unwrap();
+        let mut chains = program();
+        chains.current_dir(own.path()).args(["chains"]);
+        let (_, said) = output(&mut chains, Exit::Usage);
+        assert!(said.contains(told), "{said}");
+    }
+}
+
+/// A server that never comes to the end of a statement: what it was asked.
+fn endless() -> (SocketAddr, std::sync::Arc<Mutex<Vec<String>>>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked: std::sync::Arc<Mutex<Vec<String>>> = std::sync::Arc::default();
+    let own = std::sync::Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let mut lines = BufReader::new(client.try_clone().unwrap());
+            let mut line = String::new();
+            lines.read_line(&mut line).unwrap();
+            own.lock().unwrap().push(line.trim().to_owned());
+            let body = json!({"id": "q", "nextUri": format!("http://{address}/v1/statement/executing/q/1"),
+                "stats": {"state": "RUNNING"}});
+            let body = body.to_string();
+            let _ = write!(
+                client,
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    (address, asked)
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_cancels_its_statement() {
+    let (address, asked) = endless();
+    let program = program();
+    let mut child = Command::new(program.get_program())
+        .args([
+            "chains",
+            "--logs",
+            &Engine::url(address, "raw"),
+            "--objects",
+            ".",
+        ])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while asked.lock().unwrap().len() < 3 {
+        std::thread::yield_now();
+    }
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let asked = asked.lock().unwrap();
+    let cancelled = "DELETE /v1/statement/executing/q/1 HTTP/1.1";
+    assert!(asked.iter().any(|line| line == cancelled), "{asked:?}");
+}
+
+#[test]
+fn an_answer_leads_nowhere_else() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let mut lines = BufReader::new(client.try_clone().unwrap());
+            lines.read_line(&mut String::new()).unwrap();
+            let body = json!({"id": "q", "nextUri": format!("http://{address}.evil.example/x")})
+                .to_string();
+            let _ = write!(
+                client,
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    let mut command = program();
+    command.args([
+        "chains",
+        "--logs",
+        &Engine::url(address, "raw"),
+        "--objects",
+        ".",
+    ]);
+    let (_, said) = output(&mut command, Exit::Usage);
+    assert!(said.contains("leads to another server"), "{said}");
+}
+
+#[test]
+fn a_wrong_engine_is_told_with_its_line() {
+    let own = tempfile::tempdir().unwrap();
+    let table = "catalog = \"c\", schema = \"s\", table = \"t\"";
+    for (entry, told) in [
+        (format!("trino = {{ url = \"http://trino.example.com:8080\", {table} }}"), "write https://"),
+        (format!("trino = {{ url = \"https://user@host\", {table} }}"), "is not https://HOST:PORT"),
+        (format!("trino = {{ url = \"https://h\", {table}, colour = \"x\" }}"), "colour"),
+        (format!("path = \"AWSLogs\"\ntrino = {{ url = \"https://h\", {table} }}"), "write `objects` inside"),
+        ("athena = { work_group = \"a\", database = \"b\", table = \"c\", max_usd = \"much\" }".to_owned(), "decimal amount"),
+        ("athena = { work_group = \"a\", database = \"b\", table = \"c\", region = \"nowhere\" }".to_owned(), "is not a Region code"),
+    ] {
+        fs::write(own.path().join("qs-audit.toml"), format!("[[logs]]\n{entry}\n")).unwrap();
+        let mut chains = program();
+        let (_, said) = output(chains.current_dir(own.path()).arg("chains"), Exit::Usage);
+        assert!(said.contains(told), "{entry}: {said}");
+        assert!(said.contains("qs-audit.toml"), "{said}");
+    }
+    for (logs, told) in [
+        (
+            "trino://host/one/two",
+            "trino://HOST:PORT/CATALOG/SCHEMA/TABLE",
+        ),
+        ("athena://group/table", "athena://WORKGROUP/DATABASE.TABLE"),
+    ] {
+        let mut chains = program();
+        chains.current_dir(own.path().parent().unwrap());
+        let (_, said) = output(chains.args(["chains", "--logs", logs]), Exit::Usage);
+        assert!(said.contains(told), "{said}");
+    }
 }

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[cfg(feature = "aws")]
+mod athena;
+#[cfg(feature = "aws")]
 mod aws_cli;
 #[cfg(feature = "aws")]
 mod aws_services;

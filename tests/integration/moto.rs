@@ -51,13 +51,13 @@ print(port, flush=True)
 sys.stdin.read()
 "#;
 
-struct Moto {
+pub(crate) struct Moto {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Moto {
-    fn start(python: &Path, logs: &Path) -> Self {
+    pub(crate) fn start(python: &Path, logs: &Path) -> Self {
         let mut child = std::process::Command::new(python)
             .args(["-c", SERVER])
             .arg(logs)
