@@ -7,10 +7,10 @@ use super::exports;
 use super::failure::Failure;
 use super::places;
 use crate::attribute::Pricing;
-use crate::config::{EngineLogs, EngineSettings, LogLocation, S3Settings};
+use crate::config::{EngineLogs, EngineMode, EngineSettings, LogLocation, S3Settings};
 use crate::engine::{
     Index, IndexedLogs, LineTable, LogTable, TableObject, TableObjects, count_seen, index, rows,
-    scanned_bytes,
+    scanned_bytes, send,
 };
 use crate::model::key::is_in_s3;
 use crate::model::size::bytes;
@@ -22,6 +22,9 @@ use std::sync::Arc;
 
 /// Endings of names of objects whose text an engine and this program read alike.
 const READ_ALIKE: [&str; 2] = [".json.gz", ".json"];
+
+/// Stored bytes of objects with relevant records beyond which an engine sends these, where it decides.
+const SENT_BYTES_MIN: u64 = 1_000_000_000;
 
 /// An engine, its table, and where the objects of the table are read.
 pub(super) struct EngineTable {
@@ -35,6 +38,8 @@ pub(super) struct EngineTable {
     price: Option<ScanPrice>,
     /// What is known of the engine: the name of a check, and how it went.
     facts: Vec<EngineFact>,
+    /// What is done with objects that have relevant records.
+    mode: EngineMode,
 }
 
 /// The name of a check, and its detail, or what is amiss and what to do about it.
@@ -81,6 +86,7 @@ pub(super) fn asked(context: &RunContext) -> Result<Vec<EngineLogs>, Failure> {
             .unwrap_or(EngineLogs {
                 engine,
                 objects: None,
+                mode: EngineMode::default(),
             });
         logs.objects = objects.clone().or(logs.objects);
         engines.push(logs);
@@ -145,6 +151,7 @@ impl EngineTable {
             objects,
             price,
             facts,
+            mode: logs.mode,
         })
     }
 
@@ -173,10 +180,41 @@ impl EngineTable {
         }
         self.say_before(context, &objects)?;
         let watcher = context.notices.asking(name);
-        let index = index(&*self.engine, &self.table, &objects, window, &*watcher)?;
+        let mut index = index(&*self.engine, &self.table, &objects, window, &*watcher)?;
         drop(watcher);
+        self.send(context, &objects, &mut index);
         say(context, name, objects.with_text().len(), &index);
         Ok(IndexedLogs::new(logs, index))
+    }
+
+    /// Lets the engine send relevant records, where that is wanted.
+    fn send(&self, context: &RunContext, objects: &TableObjects, index: &mut Index) {
+        let LogTable::Lines(table) = &self.table else {
+            return;
+        };
+        let relevant = objects.only(|object| index.relevant.contains_key(&object));
+        let is_wanted = match self.mode {
+            EngineMode::Objects => false,
+            EngineMode::Events => true,
+            EngineMode::Auto => relevant.bytes() > SENT_BYTES_MIN,
+        };
+        let what = format!(
+            "{} of {} with relevant records",
+            plural(relevant.len() as u64, "object"),
+            bytes(relevant.bytes())
+        );
+        if self.mode == EngineMode::Auto {
+            let decision = if is_wanted {
+                "the engine sends these"
+            } else {
+                "they are read here"
+            };
+            let name = self.engine.name();
+            context.notices.note(&format!("{name}: {what}: {decision}"));
+        }
+        if is_wanted {
+            send(&*self.engine, table, &relevant, index);
+        }
     }
 
     /// Counts the objects that the engine sees.

@@ -17,6 +17,20 @@ pub struct EngineLogs {
     pub engine: EngineSettings,
     /// Where the same objects are read; `None`: where the table says that they are.
     pub objects: Option<LogLocation>,
+    /// What is done with objects that have relevant records.
+    pub mode: EngineMode,
+}
+
+/// What is done with objects that have relevant records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EngineMode {
+    /// They are read by this program.
+    #[default]
+    Objects,
+    /// The engine sends their relevant records.
+    Events,
+    /// The engine sends records where they are a small part of much.
+    Auto,
 }
 
 /// An engine, and its table of logs.
@@ -218,7 +232,32 @@ impl Checker<'_> {
             Some(LogLocation::S3(bucket)) => Some(LogLocation::S3(self.bucket(raw, bucket.url)?)),
             other => other,
         };
-        Ok(Some(EngineLogs { engine, objects }))
+        let of_trino = raw.trino.as_ref().and_then(|trino| trino.mode.as_ref());
+        let of_athena = raw.athena.as_ref().and_then(|athena| athena.mode.as_ref());
+        let mode = match of_trino.or(of_athena) {
+            Some(mode) => self.engine_mode(mode, of_trino.is_some())?,
+            None => EngineMode::default(),
+        };
+        Ok(Some(EngineLogs {
+            engine,
+            objects,
+            mode,
+        }))
+    }
+
+    fn engine_mode(
+        &self,
+        mode: &Spanned<String>,
+        is_of_trino: bool,
+    ) -> Result<EngineMode, ConfigError> {
+        let wrong = |message: &str| Err(self.wrong(mode.span(), "logs.mode", message));
+        match mode.get_ref().as_str() {
+            "objects" => Ok(EngineMode::Objects),
+            "auto" => Ok(EngineMode::Auto),
+            "events" if is_of_trino => Ok(EngineMode::Events),
+            "events" => wrong("\"events\" is for Trino: Athena shows no text that could be sent"),
+            _ => wrong("is not \"objects\", \"events\" or \"auto\""),
+        }
     }
 
     fn trino(&self, raw: &RawTrino, span: &Range<usize>) -> Result<EngineSettings, ConfigError> {

@@ -187,6 +187,7 @@ pub(super) struct RawTrino {
     pub(super) schema: String,
     pub(super) table: String,
     pub(super) objects: Option<String>,
+    pub(super) mode: Option<Spanned<String>>,
 }
 
 /// A table of Athena.
@@ -202,6 +203,7 @@ pub(super) struct RawAthena {
     pub(super) external_id: Option<String>,
     pub(super) max_usd: Option<String>,
     pub(super) objects: Option<String>,
+    pub(super) mode: Option<Spanned<String>>,
 }
 
 /// A file or folder of `[[executions]]` or `[[costs]]`.

@@ -10,7 +10,7 @@ mod settings;
 mod sources;
 
 pub use checker::ConfigError;
-pub use engines::{AthenaSettings, EngineLogs, EngineSettings, TrinoSettings};
+pub use engines::{AthenaSettings, EngineLogs, EngineMode, EngineSettings, TrinoSettings};
 pub use reference::{ConfigKey, ConfigSection, SECTIONS, reference};
 pub use settings::Settings;
 pub use sources::{

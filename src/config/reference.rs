@@ -201,13 +201,13 @@ pub const SECTIONS: [ConfigSection; 20] = [
                 "a table of Trino that says which log files are worth reading (docs/engines.md): `url` (`https://HOST:PORT`), `catalog`, \
                  `schema`, `table`; `user` (default: `QS_AUDIT_TRINO_USER`, else `qs-audit`), `password_env` or `password_file`, \
                  `ca_bundle` (PEM), and `objects`, where the same objects are read: `s3://...` or a folder (default: where the table has \
-                 them, if that is in S3)",
+                 them, if that is in S3); `mode`: `objects` (default), `events` or `auto`",
             ),
             key(
                 "athena",
                 "a table",
                 "the same of Athena: `work_group`, `database`, `table`; `region`, `role_arn`, `external_id`, `max_usd` (the most that a run \
-                 may cost; default: any amount), and `objects`",
+                 may cost; default: any amount), `objects`, and `mode`: `objects` (default) or `auto`",
             ),
             key(
                 "role_arn",

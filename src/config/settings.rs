@@ -558,7 +558,7 @@ min_bytes = 1_000_000_000_000
             (
                 "path = \"AWSLogs\"",
                 "region = \"us-east-1\"",
-                "needs path, s3 or lookup_events",
+                "needs path, s3, lookup_events, trino or athena",
             ),
             ("datasource/ds", "dataset/ds", "consumers.data_sources"),
         ] {

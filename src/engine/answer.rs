@@ -1,5 +1,6 @@
 //! What a statement answers of an object.
 
+use super::members::OTHER_TYPE;
 use crate::model::coverage::{DayActivity, SeenKey};
 use crate::model::indexed::IndexedObject;
 use crate::model::relevance::SessionFingerprint;
@@ -18,6 +19,8 @@ pub(super) struct Answer {
     pub(super) path: String,
     /// What is known of it; `None` if it has to be read.
     pub(super) indexed: Option<IndexedObject>,
+    /// True if a record may be relevant.
+    pub(super) is_relevant: bool,
     /// Bytes of its text; 0 where the engine does not show it.
     pub(super) text_bytes: u64,
 }
@@ -36,15 +39,15 @@ impl Answer {
             sessions,
             bytes,
         ] = row;
-        let needs_no_reading = rows.as_deref() == Some("1")
-            && trusted.as_deref() == Some("true")
-            && relevant.as_deref() == Some("false");
-        let indexed = needs_no_reading
+        let is_sure = rows.as_deref() == Some("1") && trusted.as_deref() == Some("true");
+        let is_relevant = relevant.as_deref() != Some("false");
+        let indexed = is_sure
             .then(|| indexed(&records?, &places?, &sessions?))
             .flatten();
         Some(Self {
             path: path?,
             indexed,
+            is_relevant,
             text_bytes: bytes.and_then(|bytes| bytes.parse().ok()).unwrap_or(0),
         })
     }
@@ -57,7 +60,8 @@ fn indexed(records: &str, places: &str, sessions: &str) -> Option<IndexedObject>
         records: records.parse().ok()?,
         records_in_window: 0,
         seen: Vec::new(),
-        fingerprints: Box::default(),
+        fingerprints: fingerprints(sessions.lines()),
+        relevant: Vec::new(),
     };
     for place in places.lines() {
         let parts: Vec<&str> = place.split(' ').collect();
@@ -88,14 +92,51 @@ fn indexed(records: &str, places: &str, sessions: &str) -> Option<IndexedObject>
     if counted != indexed.records {
         return None;
     }
-    let ids = sessions.lines();
-    let mut fingerprints: Vec<SessionFingerprint> = ids
+    Some(indexed)
+}
+
+/// Fingerprints of sessions and of their roles, sorted, each once.
+fn fingerprints<'i>(ids: impl Iterator<Item = &'i str>) -> Box<[SessionFingerprint]> {
+    let mut all: Vec<SessionFingerprint> = ids
         .flat_map(|id| SessionFingerprint::of_session_and_role(id.as_bytes()))
         .collect();
-    fingerprints.sort_unstable();
-    fingerprints.dedup();
-    indexed.fingerprints = fingerprints.into();
-    Some(indexed)
+    all.sort_unstable();
+    all.dedup();
+    all.into()
+}
+
+/// The relevant records of an object, as an engine sent them.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SentRecords {
+    /// The path of the object.
+    pub(super) path: String,
+    /// Sessions of the other records.
+    pub(super) fingerprints: Box<[SessionFingerprint]>,
+    /// Records by their positions.
+    pub(super) records: Vec<(u32, String)>,
+}
+
+impl SentRecords {
+    /// Reads a row: a path, sessions in lines, and lines of a position, from 1, and a record.
+    pub(super) fn of(row: Vec<Option<String>>) -> Option<Self> {
+        let [path, sessions, records]: [Option<String>; 3] = row.try_into().ok()?;
+        let records = records?;
+        let records = records.lines().map(|line| {
+            let (number, record) = line.split_once(' ')?;
+            let number: u32 = number.parse().ok()?;
+            // An event without an id is known by its text.
+            let is_whole = record.contains("\"eventID\":\"") && !record.contains(OTHER_TYPE);
+            if !is_whole {
+                return None;
+            }
+            Some((number.checked_sub(1)?, record.to_owned()))
+        });
+        Some(Self {
+            path: path?,
+            fingerprints: fingerprints(sessions.unwrap_or_default().lines()),
+            records: records.collect::<Option<_>>()?,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -106,11 +147,19 @@ mod tests {
         "111122223333 us-east-1 2026-11-01 2 2026-11-01T00:00:01Z 2026-11-01T00:04:00Z 1";
 
     fn row(changed: usize, value: Option<&str>) -> Vec<Option<String>> {
-        let mut row: Vec<Option<String>> =
-            ["p", "1", "2", "true", "false", PLACE, "AROAX:a\nAROAX:b"]
-                .iter()
-                .map(|&value| Some(value.to_owned()))
-                .collect();
+        let mut row: Vec<Option<String>> = [
+            "p",
+            "1",
+            "2",
+            "true",
+            "false",
+            PLACE,
+            "AROAX:a\nAROAX:b",
+            "700",
+        ]
+        .iter()
+        .map(|&value| Some(value.to_owned()))
+        .collect();
         row[changed] = value.map(str::to_owned);
         row
     }
@@ -126,6 +175,31 @@ mod tests {
     }
 
     #[test]
+    fn sent_records_have_their_positions() {
+        let row = |records: &str| {
+            let row = ["p", "AROAX:a", records];
+            SentRecords::of(row.iter().map(|&value| Some(value.to_owned())).collect())
+        };
+        let sent = row("1 {\"eventID\":\"a\"}\n12 {\"eventID\":\"b\"}").unwrap();
+        assert_eq!(
+            sent.records,
+            [
+                (0, "{\"eventID\":\"a\"}".to_owned()),
+                (11, "{\"eventID\":\"b\"}".to_owned())
+            ]
+        );
+        assert_eq!(sent.fingerprints.len(), 2);
+        assert_eq!(row("0 {\"eventID\":\"a\"}"), None);
+        assert_eq!(row("1 {}"), None);
+        assert_eq!(
+            row("1 {\"eventID\":\"a\",\"requestParameters\":\"qs-audit: of another type\"}"),
+            None
+        );
+        assert_eq!(row("x {}"), None);
+        assert_eq!(row("{}"), None);
+    }
+
+    #[test]
     fn whatever_is_not_understood_has_to_be_read() {
         for (column, value) in [
             (1, Some("2")),
@@ -133,8 +207,6 @@ mod tests {
             (2, None),
             (3, Some("false")),
             (3, None),
-            (4, Some("true")),
-            (4, None),
             (
                 5,
                 Some("111122223333 us-east-1 2026-02-31 2 2026-02-31T00:00:01Z x 1"),

@@ -1,7 +1,8 @@
 //! Runs the statements of an index. An object that a statement fails at is left out, and read by this
 //! program; so is whatever no statement answers for.
 
-use super::answer::Answer;
+use super::answer::{Answer, SentRecords};
+use super::line_table::LineTable;
 use super::slices::{TableObject, TableObjects};
 use super::table::LogTable;
 use crate::model::coverage::Limits;
@@ -44,8 +45,10 @@ pub fn scanned_bytes(objects: &TableObjects) -> (u64, u64) {
 /// What an engine knows of objects.
 #[derive(Debug, Default)]
 pub struct Index {
-    /// Objects without a relevant record, by their positions.
+    /// Objects that need not be read, by their positions.
     pub objects: HashMap<u32, IndexedObject>,
+    /// Objects with a relevant record that the engine can send.
+    pub relevant: HashMap<u32, IndexedObject>,
     /// The number of objects that the engine answered for.
     pub answered: usize,
     /// Paths of objects that the engine cannot read, with its message.
@@ -142,6 +145,36 @@ pub fn index(
     let mut index = index.unwrap_or_else(PoisonError::into_inner);
     index.unreadable.sort_unstable();
     Ok(index)
+}
+
+/// Asks an engine for the relevant records of objects that have some, and adds these to what need not be
+/// read. What does not come, or not as expected, is read.
+pub fn send(engine: &dyn SqlEngine, table: &LineTable, objects: &TableObjects, index: &mut Index) {
+    for slice in objects.slices() {
+        let by_path: HashMap<&str, u32> = slice
+            .iter()
+            .map(|object| (object.path.as_str(), object.object))
+            .collect();
+        let sent = match rows(engine, &table.records(slice), &SentRecords::of) {
+            Ok(sent) => sent,
+            Err(error) => {
+                index.given_up.push((error, slice.len()));
+                continue;
+            }
+        };
+        for sent in sent {
+            let object = by_path.get(sent.path.as_str());
+            let known = object.and_then(|object| Some((*object, index.relevant.remove(object)?)));
+            if let Some((object, indexed)) = known {
+                let indexed = IndexedObject {
+                    fingerprints: sent.fingerprints,
+                    relevant: sent.records,
+                    ..indexed
+                };
+                index.objects.insert(object, indexed);
+            }
+        }
+    }
 }
 
 /// Counts the objects that an engine sees among those with text.
@@ -318,11 +351,19 @@ impl IndexRun<'_> {
             let stored = usize::try_from(object.bytes).unwrap_or(usize::MAX);
             let limit = Limits::DEFAULT.inflated_bytes_max(stored) as u64;
             let is_within = object.bytes == 0 || answer.text_bytes <= limit;
-            Some((object.object, answer.indexed.filter(|_| is_within)?))
+            let indexed = answer.indexed.filter(|_| is_within)?;
+            Some((answer.is_relevant, (object.object, indexed)))
         });
-        let known: Vec<(u32, IndexedObject)> = known.collect();
+        let known: Vec<(bool, (u32, IndexedObject))> = known.collect();
         self.change(|index| {
-            index.objects.extend(known);
+            for (is_relevant, (object, indexed)) in known {
+                let of = if is_relevant {
+                    &mut index.relevant
+                } else {
+                    &mut index.objects
+                };
+                of.insert(object, indexed);
+            }
             index.answered += answered;
         });
     }

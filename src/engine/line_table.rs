@@ -7,6 +7,7 @@
 //! object whose text is written in any other way, or whose counts disagree, has to be read.
 
 use super::conditions::{RecordParts, is_listed};
+use super::members::read_members;
 use super::slices::{TableObject, has_path};
 use super::sql::{name, text};
 use crate::model::window::TimeWindow;
@@ -157,13 +158,13 @@ WITH "lines" AS (
     FROM "objects"
 ), "told" AS (
     SELECT "path", "records", "is_trusted", "is_relevant", length(to_utf8("line")) AS "bytes",
-        CASE WHEN "is_trusted" AND NOT "is_relevant" THEN array_join(transform("days", d -> "account" || ' ' || d
+        CASE WHEN "is_trusted" THEN array_join(transform("days", d -> "account" || ' ' || d
             || ' ' || CAST(cardinality(filter("times", t -> starts_with(t, d))) AS varchar)
             || ' ' || split_part(array_min(filter("times", t -> starts_with(t, d))), ' ', 2)
             || ' ' || split_part(array_max(filter("times", t -> starts_with(t, d))), ' ', 2)
             || ' ' || CAST(cardinality(filter("times", t -> starts_with(t, d) AND {in_window})) AS varchar)
         ), chr(10)) END AS "places",
-        CASE WHEN "is_trusted" AND NOT "is_relevant" THEN array_join(filter(array_distinct("principals"),
+        CASE WHEN "is_trusted" THEN array_join(filter(array_distinct("principals"),
             p -> regexp_like(p, '^[^0-9:][^:]*:.')), chr(10)) END AS "sessions"
     FROM "decided"
 )
@@ -171,6 +172,47 @@ SELECT "path", CAST(count(*) AS varchar), CAST(max("records") AS varchar),
     CAST(bool_and("is_trusted") AS varchar), CAST(bool_or("is_relevant") AS varchar),
     max("places"), max("sessions"), CAST(sum("bytes") AS varchar)
 FROM "told" GROUP BY "path""#
+        )
+    }
+}
+
+impl LineTable {
+    /// Asks for the relevant records of a slice's objects, and for the sessions of all others
+    /// ([`super::answer::SentRecords`]).
+    pub(super) fn records(&self, slice: &[TableObject]) -> String {
+        let parts = RecordParts {
+            source: r#"json_extract_scalar("record", '$.eventSource')"#,
+            name: r#"coalesce(json_extract_scalar("record", '$.eventName'), '')"#,
+            touches_logs: r#"(strpos("text", 'AWSLogs') > 0
+                AND coalesce(json_extract_scalar("record", '$.userIdentity.invokedBy'), '') <> 'cloudtrail.amazonaws.com')"#,
+            names_spill: r#"strpos("text", 'spill') > 0"#,
+            by_lake_formation: r#"(strpos(coalesce("principal", ''), ':AWSLF-') > 0 OR strpos("text", '"V2.') > 0)"#,
+        };
+        let listed = is_listed(&parts);
+        let (table, line) = (self.sql_name(), name(&self.column));
+        let paths = has_path(r#""$path""#, slice, &[]);
+        let members = read_members(r#""record""#);
+        format!(
+            r#"-- qs-audit
+WITH "records" AS (
+    SELECT "$path" AS "path", "number", "record", json_format("record") AS "text",
+        json_extract_scalar("record", '$.userIdentity.principalId') AS "principal"
+    FROM {table} CROSS JOIN UNNEST(CAST(json_extract({line}, '$.Records') AS array(json)))
+        WITH ORDINALITY AS "all" ("record", "number")
+    WHERE {paths}
+), "decided" AS (
+    SELECT "path", "number", "record", "principal",
+        coalesce(json_extract_scalar("record", '$.userIdentity.invokedBy'), '') = 'athena.amazonaws.com'
+        OR coalesce(json_extract_scalar("record", '$.sourceIPAddress'), '') = 'athena.amazonaws.com'
+        OR coalesce({listed}, TRUE) AS "is_relevant"
+    FROM "records"
+)
+SELECT "path",
+    array_join(array_agg(DISTINCT "principal") FILTER (
+        WHERE NOT "is_relevant" AND regexp_like("principal", '^[^0-9:][^:]*:.')), chr(10)),
+    array_join(array_agg(CAST("number" AS varchar) || ' ' || {members} ORDER BY "number")
+        FILTER (WHERE "is_relevant"), chr(10))
+FROM "decided" GROUP BY "path""#
         )
     }
 }

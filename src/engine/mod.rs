@@ -9,6 +9,7 @@
 //! | tables, and the statements that create them | [`table`], [`ddl`] |
 //! | statements over a table of lines (Trino) | [`line_table`] |
 //! | statements over a table of records (Athena) | [`record_table`] |
+//! | members of records that an engine sends | [`members`] |
 //! | what a statement answers of an object | [`answer`] |
 //! | running all statements | [`index`] |
 //! | cancelling statements | [`interruption`] |
@@ -23,6 +24,7 @@ mod index;
 mod interruption;
 mod line_table;
 mod logs;
+mod members;
 mod record_table;
 mod slices;
 mod sql;
@@ -32,7 +34,7 @@ mod trino;
 
 pub use conditions::listed_condition;
 pub use ddl::{athena_ddl, columns, trino_ddl};
-pub use index::{Index, IndexWatcher, Unwatched, count_seen, index, rows, scanned_bytes};
+pub use index::{Index, IndexWatcher, Unwatched, count_seen, index, rows, scanned_bytes, send};
 #[cfg(feature = "aws")]
 pub use interruption::when_interrupted;
 pub use line_table::LineTable;

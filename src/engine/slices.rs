@@ -35,6 +35,16 @@ impl TableObjects {
         Self { objects }
     }
 
+    /// Those at some positions of the source.
+    #[must_use]
+    pub fn only(&self, is_wanted: impl Fn(u32) -> bool) -> Self {
+        let objects = self.objects.iter();
+        let wanted = objects.filter(|object| is_wanted(object.object));
+        Self {
+            objects: wanted.cloned().collect(),
+        }
+    }
+
     /// The number of objects.
     #[must_use]
     pub fn len(&self) -> usize {

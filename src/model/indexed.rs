@@ -3,7 +3,8 @@
 use super::coverage::{DayActivity, SeenKey};
 use super::relevance::SessionFingerprint;
 
-/// What an engine said of an object without a relevant record. It counts as if it had been read.
+/// What an engine said of an object that need not be read: it has no relevant record, or the engine sent
+/// those that it has. It counts as if it had been read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexedObject {
     /// The number of records.
@@ -15,4 +16,6 @@ pub struct IndexedObject {
     /// Fingerprints of the role sessions that made calls, and of their roles: sorted, each once. If
     /// one of these sessions turns out to be relevant, the object is read.
     pub fingerprints: Box<[SessionFingerprint]>,
+    /// Relevant records by their positions, with the members that are read.
+    pub relevant: Vec<(u32, String)>,
 }

@@ -410,9 +410,12 @@ impl Worker<'_> {
         let indexed = self.source.indexed(object).filter(|_| self.uses_index);
         if let Some(indexed) = indexed {
             let key = self.source.key(object);
-            self.decoder.indexed(object, &key, indexed);
-            watcher.object(object, 0);
-            return Contents::NotRead;
+            let from = self.decoder.event_count();
+            if self.decoder.indexed(object, &key, indexed) {
+                known.learn(self.decoder.events_since(from));
+                watcher.object(object, 0);
+                return Contents::NotRead;
+            }
         }
         self.read(object, body, known, watcher)
     }

@@ -196,7 +196,40 @@ fn compare(engine: &Engine, table: &str) -> u64 {
         assert_eq!(&got["coverage"][name], value, "{table}: {name}");
     }
     assert!(wanted == got, "{table}: other chains");
+    // The same where the engine sends relevant records itself.
+    let sent = with_events(engine, table, &folder);
+    let got = essence(&sent);
+    for (name, value) in wanted["coverage"].as_object().unwrap() {
+        assert_eq!(&got["coverage"][name], value, "{table}, events: {name}");
+    }
+    for (one, other) in wanted["chains"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(got["chains"].as_array().unwrap())
+    {
+        assert_eq!(one, other, "{table}, events");
+    }
+    assert!(wanted == got, "{table}, events: other chains");
     spared(&few)
+}
+
+/// Runs `chains` with an engine that sends relevant records.
+fn with_events(engine: &Engine, table: &str, folder: &Path) -> String {
+    let own = tempfile::tempdir().unwrap();
+    let text = format!(
+        "[[logs]]\ntrino = {{ url = \"http://{}\", catalog = \"hive\", schema = \"logs\", \
+         table = \"{table}\", mode = \"events\", objects = '{}' }}\n",
+        engine.address,
+        folder.display()
+    );
+    fs::write(own.path().join("qs-audit.toml"), text).unwrap();
+    let mut command = program();
+    command
+        .current_dir(own.path())
+        .args(["chains", "--format", "json"])
+        .args(ALL_DAYS);
+    output(&mut command, Exit::Clean).0
 }
 
 pub(crate) fn write(folder: &Path, key: &str, body: &[u8]) {
@@ -213,6 +246,11 @@ fn a_sample_is_the_same_in_every_format() {
     demo::write_to(&folder, &organization.logs).unwrap();
     engine.create("sample");
     assert!(compare(engine, "sample") > 5, "nothing was spared");
+    let sent = with_events(engine, "sample", &folder);
+    assert!(
+        sent.contains("which sent its relevant records"),
+        "nothing was sent"
+    );
     let url = Engine::url(engine.address, "sample");
     for format in ["table", "jsonl", "csv"] {
         let (all, _) = direct(&folder, format);
