@@ -14,7 +14,7 @@
 )]
 
 use qs_audit::demo::{self, DemoPlan};
-use qs_audit::engine::{Trino, TrinoServer, Unwatched};
+use qs_audit::engine::{Trino, TrinoServer, UnwatchedIndex};
 use qs_audit::ports::SqlEngine;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -112,7 +112,7 @@ fn sql(authority: &str, statement: &str) -> Vec<Vec<Option<String>>> {
     let trino = Trino::new(server).expect("a client");
     let mut rows = Vec::new();
     trino
-        .run(statement, &Unwatched, &mut |row| rows.push(row))
+        .run(statement, &UnwatchedIndex, &mut |row| rows.push(row))
         .expect("an answer");
     rows
 }

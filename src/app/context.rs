@@ -1,7 +1,6 @@
 //! The context of one run: its current time, its configuration, its options, its store.
 
-use super::engine_access;
-use super::engines::{self, EngineTable};
+use super::engine_table::{EngineTable, SharedEngines};
 use super::failure::Failure;
 use super::notices::Notices;
 use super::options::{CONFIG_FILE, RunOptions};
@@ -9,14 +8,10 @@ use super::rule_sets::rule_set;
 use super::store_selection;
 use crate::config::Settings;
 use crate::model::time::UtcSecond;
-use crate::ports::SqlEngine;
 use crate::store::{Store, StoreError, Writer};
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-
-/// Engines that several threads know of.
-type Engines = Arc<Mutex<Vec<Arc<dyn SqlEngine>>>>;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// One run. The clock is read once, by the one who makes it; the store is opened once.
 pub struct RunContext {
@@ -29,9 +24,10 @@ pub struct RunContext {
     /// The receiver of notices while the run goes on.
     pub(crate) notices: Box<dyn Notices>,
     store: OnceLock<Option<Mutex<Store>>>,
-    engines: OnceLock<Vec<EngineTable>>,
+    /// Engines that logs are asked about, once they were.
+    pub(super) engines: OnceLock<Vec<EngineTable>>,
     /// Engines whose statements are cancelled when the program is interrupted.
-    cancellable: OnceLock<Engines>,
+    pub(super) cancellable: OnceLock<SharedEngines>,
 }
 
 impl RunContext {
@@ -81,39 +77,6 @@ impl RunContext {
         }
         let store = store_selection::in_use(&self.options, &self.settings)?.map(Mutex::new);
         Ok(self.store.get_or_init(|| store).as_ref())
-    }
-
-    /// Returns the engines that logs are asked about. At the first call they are asked where the objects
-    /// of their tables are.
-    ///
-    /// # Errors
-    ///
-    /// When an engine cannot be asked.
-    pub(super) fn engines(&self) -> Result<&[EngineTable], Failure> {
-        if let Some(engines) = self.engines.get() {
-            return Ok(engines);
-        }
-        let asked = engines::asked(self)?;
-        let opened = asked.iter().map(|logs| EngineTable::open(self, logs));
-        let opened = opened.collect::<Result<Vec<_>, _>>()?;
-        Ok(self.engines.get_or_init(|| opened))
-    }
-
-    /// From now on, an interruption of the program cancels the statements of an engine, too.
-    pub(super) fn cancel_when_interrupted(&self, engine: &Arc<dyn SqlEngine>) {
-        let cancellable = self.cancellable.get_or_init(|| {
-            let all = Engines::default();
-            let own = Arc::clone(&all);
-            engine_access::when_interrupted(move || {
-                let engines = own.lock().unwrap_or_else(PoisonError::into_inner);
-                engines.iter().for_each(|engine| engine.cancel());
-            });
-            all
-        });
-        let mut all = cancellable.lock().unwrap_or_else(PoisonError::into_inner);
-        if !all.iter().any(|known| Arc::ptr_eq(known, engine)) {
-            all.push(Arc::clone(engine));
-        }
     }
 
     /// Opens the store of a folder for writing; `waits` whether to wait for another run that writes.

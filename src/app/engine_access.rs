@@ -1,8 +1,8 @@
 //! Access to engines: Trino by its own protocol, Athena as a service of AWS.
 
 #[cfg(feature = "aws")]
-use super::engines::EngineFact;
-use super::engines::OpenedTable;
+use super::engine_table::EngineFact;
+use super::engine_table::OpenedTable;
 use super::failure::Failure;
 #[cfg(feature = "aws")]
 use crate::engine::LogTable;
@@ -45,8 +45,7 @@ mod remote {
 #[cfg(feature = "aws")]
 mod remote {
     use super::{Arc, EngineFact, Failure, LogTable, OpenedTable, SqlEngine};
-    use crate::app::sources::access;
-    use crate::aws::{AthenaSql, Aws, AwsError, WorkGroup};
+    use crate::aws::{Access, AthenaSql, Aws, AwsError, WorkGroup};
     use crate::config::{AthenaSettings, TrinoSettings};
     use crate::engine::{NEEDED_COLUMNS, RecordTable, Trino, TrinoServer};
     use crate::model::size::bytes;
@@ -106,7 +105,11 @@ mod remote {
         settings: &AthenaSettings,
         name: String,
     ) -> Result<OpenedTable, Failure> {
-        let access = access(&settings.role, settings.region.as_deref());
+        let access = Access {
+            role_arn: settings.role.arn.clone(),
+            external_id: settings.role.external_id.clone(),
+            region: settings.region.clone(),
+        };
         let engine = AthenaSql::new(Aws::new()?, &access, &settings.work_group, name)?;
         let AthenaSettings {
             database, table, ..

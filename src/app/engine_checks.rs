@@ -1,8 +1,9 @@
 //! Checks of engines, for `doctor`.
 
+use super::check_line::CheckLine;
 use super::context::RunContext;
-use super::doctor::CheckLine;
-use super::engines::{self, EngineTable};
+use super::engine_table::EngineTable;
+use super::engines;
 use super::failure::Failure;
 use super::places;
 use super::sources;

@@ -1,12 +1,13 @@
 //! Engines that logs are asked about before they are read.
 
+use super::check_line::CheckLine;
 use super::context::RunContext;
-use super::doctor::CheckLine;
 use super::engine_access;
-use super::exports;
+use super::engine_table::{EngineTable, OpenedTable, ScanPrice, SharedEngines};
 use super::failure::Failure;
 use super::places;
-use crate::attribute::Pricing;
+use super::pricing::pricing;
+use super::will_read::WillRead;
 use crate::config::{EngineLogs, EngineMode, EngineSettings, LogLocation, S3Settings};
 use crate::engine::{
     Index, IndexedLogs, LineTable, LogTable, TableObject, TableObjects, count_seen, index, rows,
@@ -18,43 +19,13 @@ use crate::model::window::TimeWindow;
 use crate::output::human::{money, plural};
 use crate::ports::{EngineError, EngineErrorKind, LogSource, SqlEngine, Version};
 use rust_decimal::{Decimal, RoundingStrategy};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// Endings of names of objects whose text an engine and this program read alike.
 const READ_ALIKE: [&str; 2] = [".json.gz", ".json"];
 
 /// Stored bytes of objects with relevant records beyond which an engine sends these, where it decides.
 const SENT_BYTES_MIN: u64 = 1_000_000_000;
-
-/// An engine, its table, and where the objects of the table are read.
-pub(super) struct EngineTable {
-    engine: Arc<dyn SqlEngine>,
-    table: LogTable,
-    /// The location of the table, as the engine has it in paths.
-    location: String,
-    /// Where the same objects are read.
-    pub(super) objects: LogLocation,
-    /// What it costs to scan them; `None` where no one is billed by bytes.
-    price: Option<ScanPrice>,
-    /// What is known of the engine: the name of a check, and how it went.
-    facts: Vec<EngineFact>,
-    /// What is done with objects that have relevant records.
-    mode: EngineMode,
-}
-
-/// The name of a check, and its detail, or what is amiss and what to do about it.
-pub(super) type EngineFact = (&'static str, Result<String, (String, String)>);
-
-/// An engine, its table, the location of that, and what else is known.
-pub(super) type OpenedTable = (Arc<dyn SqlEngine>, LogTable, String, Vec<EngineFact>);
-
-/// What it costs to scan objects.
-struct ScanPrice {
-    pricing: Pricing,
-    region: String,
-    /// The most that a run may cost.
-    max_usd: Option<Decimal>,
-}
 
 /// Engines that options or configuration name.
 pub(super) fn asked(context: &RunContext) -> Result<Vec<EngineLogs>, Failure> {
@@ -104,6 +75,39 @@ pub(super) fn asked(context: &RunContext) -> Result<Vec<EngineLogs>, Failure> {
     }
 }
 
+/// Returns the engines that logs are asked about. At the first call they are asked where the objects of
+/// their tables are.
+///
+/// # Errors
+///
+/// When an engine cannot be asked.
+pub(super) fn opened(context: &RunContext) -> Result<&[EngineTable], Failure> {
+    if let Some(engines) = context.engines.get() {
+        return Ok(engines);
+    }
+    let asked = asked(context)?;
+    let opened = asked.iter().map(|logs| EngineTable::open(context, logs));
+    let opened = opened.collect::<Result<Vec<_>, _>>()?;
+    Ok(context.engines.get_or_init(|| opened))
+}
+
+/// From now on, an interruption of the program cancels the statements of an engine, too.
+fn cancel_when_interrupted(context: &RunContext, engine: &Arc<dyn SqlEngine>) {
+    let cancellable = context.cancellable.get_or_init(|| {
+        let all = SharedEngines::default();
+        let own = Arc::clone(&all);
+        engine_access::when_interrupted(move || {
+            let engines = own.lock().unwrap_or_else(PoisonError::into_inner);
+            engines.iter().for_each(|engine| engine.cancel());
+        });
+        all
+    });
+    let mut all = cancellable.lock().unwrap_or_else(PoisonError::into_inner);
+    if !all.iter().any(|known| Arc::ptr_eq(known, engine)) {
+        all.push(Arc::clone(engine));
+    }
+}
+
 /// The location that a text names.
 pub(super) fn location_of(context: &RunContext, logs: &str) -> LogLocation {
     if is_in_s3(logs) {
@@ -123,7 +127,7 @@ impl EngineTable {
         let (engine, table, location, facts): OpenedTable = match &logs.engine {
             EngineSettings::Trino(settings) => {
                 let engine = engine_access::trino(settings, logs.engine.url())?;
-                context.cancel_when_interrupted(&engine);
+                cancel_when_interrupted(context, &engine);
                 let name = [&settings.catalog, &settings.schema, &settings.table];
                 let table = line_table(&*engine, name.map(|part| part.to_lowercase()))?;
                 let location = location(&*engine, &table)?;
@@ -131,7 +135,7 @@ impl EngineTable {
             }
             EngineSettings::Athena(settings) => engine_access::athena(settings, logs.engine.url())?,
         };
-        context.cancel_when_interrupted(&engine);
+        cancel_when_interrupted(context, &engine);
         let objects = match &logs.objects {
             Some(objects) => objects.clone(),
             None => objects_of(&location, &logs.engine)?,
@@ -139,7 +143,7 @@ impl EngineTable {
         let price = match &logs.engine {
             EngineSettings::Trino(_) => None,
             EngineSettings::Athena(settings) => Some(ScanPrice {
-                pricing: exports::pricing(context),
+                pricing: pricing(context),
                 region: engine_access::region(settings)?,
                 max_usd: settings.max_usd,
             }),
@@ -171,7 +175,7 @@ impl EngineTable {
         context: &RunContext,
         logs: Box<dyn LogSource>,
         window: &TimeWindow,
-        will_read: super::sources::WillRead<'_>,
+        will_read: WillRead<'_>,
     ) -> Result<IndexedLogs, Failure> {
         let objects = self.table_objects(&*logs, will_read);
         let name = self.engine.name();
@@ -287,7 +291,7 @@ impl EngineTable {
     pub(super) fn table_objects(
         &self,
         logs: &dyn LogSource,
-        will_read: super::sources::WillRead<'_>,
+        will_read: WillRead<'_>,
     ) -> TableObjects {
         let roots: Vec<String> = [
             vec![self.objects.clone()],

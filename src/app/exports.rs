@@ -3,7 +3,7 @@
 use super::context::RunContext;
 use super::export_files::{GivenFile, NamedInputs};
 use super::failure::Failure;
-use crate::attribute::{Pricing, ScanBilling};
+use super::pricing::pricing;
 use crate::decode::quick_query_id;
 use crate::ingest::{
     BillError, BillFile, BillFileKind, BillFiles, BillReader, ReadUnits, UnitsReader,
@@ -44,16 +44,6 @@ pub(super) fn exports(
         catalogs: catalogs(context)?,
         chat_logs: chat_logs(context)?,
     })
-}
-
-/// Prices, as options and configuration say.
-pub(super) fn pricing(context: &RunContext) -> Pricing {
-    let terabyte = context.options.money.terabyte;
-    let billing = ScanBilling {
-        terabyte: terabyte.unwrap_or(context.settings.terabyte),
-        has_floor_for_unscanned_dml: !context.settings.is_unscanned_dml_free,
-    };
-    Pricing::new(billing, context.settings.usd_per_tb.clone())
 }
 
 /// The exports that a command needs.

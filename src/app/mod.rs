@@ -1,6 +1,7 @@
 //! The use cases: what a run does, without arguments, terminal and exit statuses.
 
 pub mod audit;
+pub mod check_line;
 pub mod checks;
 pub mod collect;
 pub mod collected;
@@ -12,6 +13,7 @@ pub mod doctor;
 mod engine_access;
 mod engine_checks;
 pub mod engine_statements;
+mod engine_table;
 mod engines;
 pub mod export_files;
 pub mod exports;
@@ -22,6 +24,7 @@ pub mod nearest;
 pub mod notices;
 pub mod options;
 pub mod places;
+mod pricing;
 pub mod query_tables;
 pub mod record_files;
 pub mod report;
@@ -32,3 +35,4 @@ pub mod store_selection;
 pub mod stretches;
 pub mod verification_inputs;
 pub mod verify;
+mod will_read;

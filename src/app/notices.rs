@@ -55,7 +55,7 @@ impl Notices for Silent {
     }
 
     fn asking(&self, _engine: &str) -> Box<dyn IndexWatcher> {
-        Box::new(crate::engine::Unwatched)
+        Box::new(crate::engine::UnwatchedIndex)
     }
 
     fn reading<'s>(

@@ -1,9 +1,11 @@
 //! Logs as options and configuration name them: local, in S3, or looked up.
 
 use super::context::RunContext;
-use super::engines::{EngineTable, location_of};
+use super::engine_table::EngineTable;
+use super::engines::{self, location_of};
 use super::failure::Failure;
 use super::places::{self, has_s3, paths, place_of};
+pub(super) use super::will_read::{ALL, NONE, WillRead};
 use crate::config::{EngineSettings, LogLocation, S3Settings};
 use crate::local::LocalLogs;
 use crate::model::window::TimeWindow;
@@ -17,7 +19,9 @@ pub(super) use remote::{access, s3};
 
 /// Returns the locations of the logs: from the command line, else from the configuration.
 pub(super) fn locations(context: &RunContext) -> Result<Vec<LogLocation>, Failure> {
-    let engines = context.engines()?.iter().map(|table| table.objects.clone());
+    let engines = engines::opened(context)?
+        .iter()
+        .map(|table| table.objects.clone());
     if !context.options.logs.is_empty() {
         let logs = context.options.logs.iter();
         let asked = logs.filter(|logs| EngineSettings::of_url(logs).is_none());
@@ -37,14 +41,6 @@ pub(super) fn locations(context: &RunContext) -> Result<Vec<LogLocation>, Failur
         .chain(engines)
         .collect())
 }
-
-/// Says of an object whether it will be read.
-pub(super) type WillRead<'a> = &'a (dyn Fn(&str, &Version) -> bool + Sync);
-
-/// All that is listed is read.
-pub(super) const ALL: WillRead<'static> = &|_, _| true;
-/// A filter that leaves out nothing that is listed.
-pub(super) const NONE: WillRead<'static> = &|_, _| false;
 
 /// Lists all of them. One that cannot be reached is a gap, unless nothing else is left.
 pub(super) fn open(
@@ -69,7 +65,7 @@ pub(super) fn open_each(
     places: &[LocationWindow<'_>],
     will_read: WillRead<'_>,
 ) -> Result<Sources, Failure> {
-    let engines = context.engines()?;
+    let engines = engines::opened(context)?;
     // Places of one table are listed together: they may overlap.
     let mut groups: Vec<(Option<&EngineTable>, Vec<LocationWindow<'_>>)> = Vec::new();
     for place in places {

@@ -135,7 +135,7 @@ pub(super) enum Command {
         qs-audit doctor\n  \
         qs-audit doctor --strict -q --format json")]
     Doctor(DoctorArgs),
-    /// Print statements for an engine that says which log files are worth reading: Athena or Trino (docs/engines.md).
+    /// Print statements for an engine that says which log files matter: Athena or Trino (docs/engines.md).
     #[command(
         subcommand_required = true,
         arg_required_else_help = true,

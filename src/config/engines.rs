@@ -1,4 +1,4 @@
-//! Engines that say which log files are worth reading: Trino and Athena.
+//! Engines that say which log files matter: Trino and Athena.
 
 use super::checker::{Checker, ConfigError};
 use super::file::{RawAthena, RawLogs, RawTrino};

@@ -198,7 +198,7 @@ pub const SECTIONS: [ConfigSection; 20] = [
             key(
                 "trino",
                 "a table",
-                "a table of Trino that says which log files are worth reading (docs/engines.md): `url` (`https://HOST:PORT`), `catalog`, \
+                "a table of Trino that says which log files matter (docs/engines.md): `url` (`https://HOST:PORT`), `catalog`, \
                  `schema`, `table`; `user` (default: `QS_AUDIT_TRINO_USER`, else `qs-audit`), `password_env` or `password_file`, \
                  `ca_bundle` (PEM), and `objects`, where the same objects are read: `s3://...` or a folder (default: where the table has \
                  them, if that is in S3); `mode`: `objects` (default), `events` or `auto`",

@@ -15,6 +15,7 @@ mod envelope;
 mod exported_rows;
 mod form;
 mod header;
+mod indexed;
 mod inflate;
 mod intern;
 mod lenient;
@@ -36,7 +37,6 @@ pub use split::SplitMode;
 
 use crate::model::coverage::{Coverage, Limits, Reject, RejectReason, Sibling};
 use crate::model::event::{Event, EventOrigin};
-use crate::model::indexed::IndexedObject;
 use crate::model::integrity::Contents;
 use crate::model::key::has_log_name;
 use crate::model::relevance::{RelevantSessions, SessionFingerprint};
@@ -57,12 +57,6 @@ use split::SplitItem;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// A remark on objects that an engine read.
-const INDEXED_NOTE: &str = "read by the engine: nothing in it is relevant by itself";
-
-/// A remark on objects whose relevant records an engine sent.
-const SENT_NOTE: &str = "read by the engine, which sent its relevant records";
 
 /// The result for a record of a role session whose relevance is not known yet.
 #[derive(Debug)]
@@ -282,54 +276,6 @@ impl Decoder {
             records,
             contents,
         }
-    }
-
-    /// Takes in an object that was indexed. Returns `false` if a record that the engine sent is not as
-    /// expected: the object has to be read, and nothing is counted.
-    #[must_use]
-    pub fn indexed(&mut self, object: u32, key: &Text, indexed: &IndexedObject) -> bool {
-        let mut sent = Vec::with_capacity(indexed.relevant.len());
-        for (record, text) in &indexed.relevant {
-            let place = EventOrigin {
-                object,
-                record: *record,
-            };
-            let is_long = too_long_string(text, self.limits.string_bytes_max).is_some();
-            match record::read(text, place, &mut self.interner) {
-                Ok(read) if !is_long => sent.push(read),
-                _ => return false,
-            }
-        }
-        let coverage = &mut self.decoded.coverage;
-        coverage.objects_read += 1;
-        coverage.records += indexed.records;
-        coverage.records_not_relevant += indexed.records;
-        coverage.records_in_window += indexed.records_in_window;
-        for (key, seen) in &indexed.seen {
-            coverage.add_seen(key.clone(), *seen);
-        }
-        let note = if sent.is_empty() {
-            INDEXED_NOTE
-        } else {
-            SENT_NOTE
-        };
-        coverage.notes.add(note, key);
-        for read in sent {
-            coverage.records_of_unknown_version += u64::from(!read.known_version);
-            if self.window.needs(read.event.time) {
-                coverage.records_not_relevant -= 1;
-                coverage.records_kept += 1;
-                self.decoded.events.push(read.event);
-            }
-        }
-        if !indexed.fingerprints.is_empty() {
-            self.decoded.unresolved.push(Unresolved {
-                object,
-                records: indexed.records,
-                fingerprints: indexed.fingerprints.clone(),
-            });
-        }
-        true
     }
 
     /// Counts an object that its source could not give.

@@ -14,7 +14,7 @@ pub(super) const COLUMNS: usize = 8;
 
 /// One row of an index statement.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct ObjectAnswer {
     /// The path of the object.
     pub(super) path: String,
     /// What is known of it; `None` if it has to be read.
@@ -25,7 +25,7 @@ pub(super) struct Answer {
     pub(super) text_bytes: u64,
 }
 
-impl Answer {
+impl ObjectAnswer {
     /// Reads a row; `None` if it is none. Whatever is not understood has to be read.
     pub(super) fn of(row: Vec<Option<String>>) -> Option<Self> {
         let row: [Option<String>; COLUMNS] = row.try_into().ok()?;
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn an_object_without_relevant_records_is_known() {
-        let answer = Answer::of(row(0, Some("p"))).unwrap();
+        let answer = ObjectAnswer::of(row(0, Some("p"))).unwrap();
         let indexed = answer.indexed.unwrap();
         assert_eq!((indexed.records, indexed.records_in_window), (2, 1));
         assert_eq!(indexed.seen.len(), 1);
@@ -215,10 +215,10 @@ mod tests {
             (5, None),
             (6, None),
         ] {
-            let answer = Answer::of(row(column, value)).unwrap();
+            let answer = ObjectAnswer::of(row(column, value)).unwrap();
             assert_eq!(answer.indexed, None, "{column} {value:?}");
         }
-        assert_eq!(Answer::of(row(0, None)), None);
-        assert_eq!(Answer::of(vec![None]), None);
+        assert_eq!(ObjectAnswer::of(row(0, None)), None);
+        assert_eq!(ObjectAnswer::of(vec![None]), None);
     }
 }

@@ -75,7 +75,7 @@ pub fn athena_ddl(table: &[String; 2], location: &str) -> String {
 /// The columns of a table of records, with their types: every member that is read of any record.
 #[must_use]
 pub fn columns() -> Vec<(String, String)> {
-    let mut root = Column::default();
+    let mut root = ColumnMembers::default();
     let entries = SOURCES.iter().flat_map(|service| service.entries);
     let listed = entries.flat_map(EventListEntry::members);
     let others = COMMON.iter().chain(&MORE_MEMBERS);
@@ -99,9 +99,9 @@ pub fn columns() -> Vec<(String, String)> {
 
 /// Members of an object, by their names in lower case.
 #[derive(Default)]
-struct Column(BTreeMap<String, Column>);
+struct ColumnMembers(BTreeMap<String, ColumnMembers>);
 
-impl Column {
+impl ColumnMembers {
     fn add(&mut self, path: &[&str]) {
         if let [first, rest @ ..] = path {
             let first = first.trim_end_matches("[]").to_ascii_lowercase();

@@ -1,7 +1,7 @@
 //! Runs the statements of an index. An object that a statement fails at is left out, and read by this
 //! program; so is whatever no statement answers for.
 
-use super::answer::{Answer, SentRecords};
+use super::answer::{ObjectAnswer, SentRecords};
 use super::line_table::LineTable;
 use super::slices::{TableObject, TableObjects};
 use super::table::LogTable;
@@ -67,15 +67,15 @@ pub trait IndexWatcher: Sync {
 }
 
 /// A watcher that does not look.
-pub struct Unwatched;
+pub struct UnwatchedIndex;
 
-impl IndexWatcher for Unwatched {
+impl IndexWatcher for UnwatchedIndex {
     fn asked(&self, _objects: usize, _all: usize) {}
 
     fn state(&self, _state: &str, _scanned_bytes: u64) {}
 }
 
-impl StatementWatcher for Unwatched {
+impl StatementWatcher for UnwatchedIndex {
     fn state(&self, _state: &str, _scanned_bytes: u64) {}
 }
 
@@ -214,7 +214,9 @@ pub fn rows<T>(
     let mut tries = 1;
     loop {
         let mut made = Vec::new();
-        match engine.run(statement, &Unwatched, &mut |row| made.extend(of_row(row))) {
+        match engine.run(statement, &UnwatchedIndex, &mut |row| {
+            made.extend(of_row(row))
+        }) {
             Ok(()) => return Ok(made),
             Err(error) if error.kind == EngineErrorKind::Passing && tries < TRIES_MAX => tries += 1,
             Err(error) => return Err(error),
@@ -243,7 +245,7 @@ impl IndexRun<'_> {
         refused.is_some()
     }
 
-    fn answers(&self, statement: &str) -> Result<Vec<Answer>, EngineError> {
+    fn answers(&self, statement: &str) -> Result<Vec<ObjectAnswer>, EngineError> {
         let watcher = OneOfSeveral {
             watcher: self.watcher,
             all: &self.scanned,
@@ -251,7 +253,7 @@ impl IndexRun<'_> {
         };
         let mut answers = Vec::new();
         let run = self.engine.run(statement, &watcher, &mut |row| {
-            answers.extend(Answer::of(row));
+            answers.extend(ObjectAnswer::of(row));
         });
         run.map(|()| answers)
     }
@@ -338,7 +340,7 @@ impl IndexRun<'_> {
         self.change(|index| index.given_up.push((error, objects)));
     }
 
-    fn take(&self, slice: &[TableObject], answers: Vec<Answer>) {
+    fn take(&self, slice: &[TableObject], answers: Vec<ObjectAnswer>) {
         let by_path: HashMap<&str, &TableObject> = slice
             .iter()
             .map(|object| (object.path.as_str(), object))

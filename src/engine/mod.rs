@@ -34,7 +34,9 @@ mod trino;
 
 pub use conditions::listed_condition;
 pub use ddl::{athena_ddl, columns, trino_ddl};
-pub use index::{Index, IndexWatcher, Unwatched, count_seen, index, rows, scanned_bytes, send};
+pub use index::{
+    Index, IndexWatcher, UnwatchedIndex, count_seen, index, rows, scanned_bytes, send,
+};
 #[cfg(feature = "aws")]
 pub use interruption::when_interrupted;
 pub use line_table::LineTable;

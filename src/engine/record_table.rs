@@ -2,7 +2,7 @@
 //! for CloudTrail, or a view of such rows.
 //!
 //! The engine takes every record apart, and shows no text: what it hides, such as a record that it cannot
-//! read, is not seen here either (docs/engines.md).
+//! read, is hidden here, too (docs/engines.md).
 
 use super::conditions::{RecordParts, is_listed};
 use super::line_table::TIME;

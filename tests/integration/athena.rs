@@ -7,7 +7,7 @@ use crate::engine::{Engine, direct, engine, essence, log, record, spared, write}
 use crate::needs;
 use qs_audit::cli::Exit;
 use qs_audit::demo::{self, DemoPlan};
-use qs_audit::engine::{Trino, TrinoServer, Unwatched, columns as documented_columns};
+use qs_audit::engine::{Trino, TrinoServer, UnwatchedIndex, columns as documented_columns};
 use qs_audit::event_list::entry::EventListEntry;
 use qs_audit::event_list::list::SOURCES;
 use qs_audit::event_list::members::COMMON;
@@ -329,7 +329,7 @@ fn run(statement: &str, trino: SocketAddr, table: &str) -> Ended {
     let mut rows = Vec::new();
     let run = Trino::new(server)
         .unwrap()
-        .run(&statement, &Unwatched, &mut |row| rows.push(row));
+        .run(&statement, &UnwatchedIndex, &mut |row| rows.push(row));
     let located = |message: String| message.replace(&format!("local:///{table}"), LOCATION);
     run.map(|()| rows).map_err(|error| located(error.message))
 }

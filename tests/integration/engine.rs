@@ -9,7 +9,7 @@ use crate::s3::program_at;
 use crate::s3_server::{BUCKET, Fault, Proxy};
 use qs_audit::cli::Exit;
 use qs_audit::demo::{self, DemoPlan};
-use qs_audit::engine::{Trino, TrinoServer, Unwatched};
+use qs_audit::engine::{Trino, TrinoServer, UnwatchedIndex};
 use qs_audit::event_list::entry::When;
 use qs_audit::event_list::list::{SOURCES, entry};
 use qs_audit::model::time::UtcSecond;
@@ -78,7 +78,7 @@ impl Engine {
         let mut rows = Vec::new();
         let trino = Trino::new(server).unwrap();
         trino
-            .run(statement, &Unwatched, &mut |row| rows.push(row))
+            .run(statement, &UnwatchedIndex, &mut |row| rows.push(row))
             .unwrap();
         rows
     }
