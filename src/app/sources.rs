@@ -9,7 +9,7 @@ pub(super) use super::will_read::{ALL, NONE, WillRead};
 use crate::config::{EngineSettings, LogLocation, S3Settings};
 use crate::local::LocalLogs;
 use crate::model::window::TimeWindow;
-use crate::ports::{LogSource, Sources, Version};
+use crate::ports::{LogSource, Sources};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -262,7 +262,7 @@ mod remote {
 mod remote {
     use super::{
         ALL, Failure, LocationWindow, LogLocation, RunContext, S3Settings, Sources, TimeWindow,
-        Version, WillRead, add_to,
+        WillRead, add_to,
     };
     use crate::app::notices::ListingProgress;
     use crate::aws::{
@@ -270,7 +270,7 @@ mod remote {
         PublicKeyLookup, S3Location, S3Logs,
     };
     use crate::config::Role;
-    use crate::ports::{KeySource, ListingWatcher};
+    use crate::ports::{KeySource, ListingWatcher, Version};
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -215,7 +215,7 @@ pub fn rows<T>(
     loop {
         let mut made = Vec::new();
         match engine.run(statement, &UnwatchedIndex, &mut |row| {
-            made.extend(of_row(row))
+            made.extend(of_row(row));
         }) {
             Ok(()) => return Ok(made),
             Err(error) if error.kind == EngineErrorKind::Passing && tries < TRIES_MAX => tries += 1,

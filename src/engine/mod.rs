@@ -3,18 +3,18 @@
 //!
 //! | what | file |
 //! |---|---|
-//! | which records are relevant, as SQL | [`conditions`] |
-//! | names and texts in SQL | [`sql`] |
-//! | objects that one statement asks about | [`slices`] |
-//! | tables, and the statements that create them | [`table`], [`ddl`] |
-//! | statements over a table of lines (Trino) | [`line_table`] |
-//! | statements over a table of records (Athena) | [`record_table`] |
-//! | members of records that an engine sends | [`members`] |
-//! | what a statement answers of an object | [`answer`] |
-//! | running all statements | [`index`] |
-//! | cancelling statements | [`interruption`] |
-//! | the objects as a source of logs | [`logs`] |
-//! | Trino's protocol | [`trino`] |
+//! | which records are relevant, as SQL | `conditions.rs` |
+//! | names and texts in SQL | `sql.rs` |
+//! | objects that one statement asks about | `slices.rs` |
+//! | tables, and the statements that create them | `table.rs`, `ddl.rs` |
+//! | statements over a table of lines (Trino) | `line_table.rs` |
+//! | statements over a table of records (Athena) | `record_table.rs` |
+//! | members of records that an engine sends | `members.rs` |
+//! | what a statement answers of an object | `answer.rs` |
+//! | running all statements | `index.rs` |
+//! | cancelling statements | `interruption.rs` |
+//! | the objects as a source of logs | `logs.rs` |
+//! | Trino's protocol | `trino.rs` |
 
 mod answer;
 mod conditions;
