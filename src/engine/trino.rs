@@ -24,6 +24,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_mins(2);
 /// The number of times that a request is made: for a minute or so.
 const TRIES_MAX: u32 = 8;
+/// The same where the server has not answered anything yet: its name may be wrong.
+const FIRST_TRIES_MAX: u32 = 3;
 /// The longest wait that a server may ask for, in seconds.
 const RETRY_AFTER_MAX: u64 = 60;
 /// Letters of a URL that are shown.
@@ -67,6 +69,8 @@ pub struct Trino {
     running: Arc<Mutex<BTreeSet<String>>>,
     /// True if nothing is asked any more: the program ends.
     is_cancelled: AtomicBool,
+    /// True if the server has answered.
+    has_answered: AtomicBool,
 }
 
 /// A page of an answer.
@@ -174,6 +178,7 @@ impl Trino {
             http: SharedHttpConnector::new(connector),
             running: Arc::default(),
             is_cancelled: AtomicBool::new(false),
+            has_answered: AtomicBool::new(false),
             runtime,
             server,
         })
@@ -259,7 +264,12 @@ impl Trino {
                 let message = format!("{error}; `ca_bundle` names certificates to trust");
                 return Err(self.error(EngineErrorKind::Refused, &message));
             }
-            if tries >= TRIES_MAX {
+            let tries_max = if self.has_answered.load(Ordering::Relaxed) {
+                TRIES_MAX
+            } else {
+                FIRST_TRIES_MAX
+            };
+            if tries >= tries_max {
                 return Err(self.error(EngineErrorKind::Passing, &error));
             }
             let own = self.server.backoff * 2_u32.pow(tries - 1);
@@ -294,6 +304,7 @@ impl Trino {
         }
         let response = self.http.call(request).await;
         let response: HttpResponse = response.map_err(|error| wrong(&error))?;
+        self.has_answered.store(true, Ordering::Relaxed);
         let status = response.status().as_u16();
         let seconds = response.headers().get("retry-after");
         let seconds = seconds.and_then(|seconds| seconds.parse::<u64>().ok());

@@ -1106,6 +1106,24 @@ fn an_answer_leads_nowhere_else() {
 }
 
 #[test]
+fn a_server_that_is_not_there_is_told_soon() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let mut command = program();
+    command.args([
+        "chains",
+        "--logs",
+        &Engine::url(address, "raw"),
+        "--objects",
+        ".",
+    ]);
+    let (_, said) = output(&mut command, Exit::Internal);
+    assert!(said.contains("Connection refused"), "{said}");
+    assert!(said.contains("reads them without the engine"), "{said}");
+}
+
+#[test]
 fn a_wrong_engine_is_told_with_its_line() {
     let own = tempfile::tempdir().unwrap();
     let table = "catalog = \"c\", schema = \"s\", table = \"t\"";
