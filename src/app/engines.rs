@@ -103,9 +103,7 @@ fn cancel_when_interrupted(context: &RunContext, engine: &Arc<dyn SqlEngine>) {
         all
     });
     let mut all = cancellable.lock().unwrap_or_else(PoisonError::into_inner);
-    if !all.iter().any(|known| Arc::ptr_eq(known, engine)) {
-        all.push(Arc::clone(engine));
-    }
+    all.push(Arc::clone(engine));
 }
 
 /// The location that a text names.
@@ -133,9 +131,12 @@ impl EngineTable {
                 let location = location(&*engine, &table)?;
                 (engine, LogTable::Lines(table), location, Vec::new())
             }
-            EngineSettings::Athena(settings) => engine_access::athena(settings, logs.engine.url())?,
+            EngineSettings::Athena(settings) => {
+                let opened = engine_access::athena(settings, logs.engine.url())?;
+                cancel_when_interrupted(context, &opened.0);
+                opened
+            }
         };
-        cancel_when_interrupted(context, &engine);
         let objects = match &logs.objects {
             Some(objects) => objects.clone(),
             None => objects_of(&location, &logs.engine)?,

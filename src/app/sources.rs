@@ -49,15 +49,17 @@ pub(super) fn open(
     window: &TimeWindow,
     will_read: WillRead<'_>,
 ) -> Result<Sources, Failure> {
-    let places: Vec<LocationWindow<'_>> = locations
-        .iter()
-        .map(|location| (location, *window))
-        .collect();
-    open_each(context, &places, will_read)
+    open_each(context, &in_window(locations, window), will_read)
 }
 
 /// A location, and the window that is looked at there.
 pub(super) type LocationWindow<'a> = (&'a LogLocation, TimeWindow);
+
+/// Locations that are looked at in one window.
+fn in_window<'l>(locations: &'l [LogLocation], window: &TimeWindow) -> Vec<LocationWindow<'l>> {
+    let locations = locations.iter();
+    locations.map(|location| (location, *window)).collect()
+}
 
 /// Lists each in a window of its own. What engines have tables of is asked about.
 pub(super) fn open_each(
@@ -67,40 +69,19 @@ pub(super) fn open_each(
 ) -> Result<Sources, Failure> {
     let engines = engines::opened(context)?;
     // Places of one table are listed together: they may overlap.
-    let mut groups: Vec<(Option<&EngineTable>, Vec<LocationWindow<'_>>)> = Vec::new();
+    let mut groups: Vec<(Option<usize>, Vec<LocationWindow<'_>>)> = Vec::new();
     for place in places {
-        let table = engines.iter().find(|table| table.is_of(place.0));
-        let is_same = |known: Option<&EngineTable>| match (known, table) {
-            (Some(known), Some(table)) => std::ptr::eq(known, table),
-            (None, None) => true,
-            _ => false,
-        };
-        match groups.iter_mut().find(|(known, _)| is_same(*known)) {
-            Some((_, group)) => group.push(*place),
-            None => groups.push((table, vec![*place])),
-        }
+        let table = engines.iter().position(|table| table.is_of(place.0));
+        add_to(&mut groups, table, [*place]);
     }
     let mut sources = Sources::default();
     let (mut is_any, mut failed) = (false, None);
-    let is_only = groups.len() <= 1;
     for (table, group) in groups {
-        let listed = match table {
-            None => {
-                list(context, &group, will_read).map(|logs| Box::new(logs) as Box<dyn LogSource>)
-            }
-            // Nothing is brought before it is known what has to be read.
-            Some(table) => list(context, &group, NONE).and_then(|logs| {
-                let window = group[0].1;
-                let logs = table.indexed(context, Box::new(logs), &window, will_read)?;
-                Ok(Box::new(logs) as Box<dyn LogSource>)
-            }),
-        };
-        match listed {
+        match listed(context, table.map(|at| &engines[at]), &group, will_read) {
             Ok(logs) => {
                 is_any = true;
                 sources.add(logs);
             }
-            Err(failure) if is_only => return Err(failure),
             Err(failure) => {
                 let roots = group
                     .iter()
@@ -117,17 +98,29 @@ pub(super) fn open_each(
     }
 }
 
+/// Lists places; of those of a table, its engine is asked.
+fn listed(
+    context: &RunContext,
+    table: Option<&EngineTable>,
+    places: &[LocationWindow<'_>],
+    will_read: WillRead<'_>,
+) -> Result<Box<dyn LogSource>, Failure> {
+    let (Some(table), Some((_, window))) = (table, places.first()) else {
+        return Ok(Box::new(list(context, places, will_read)?));
+    };
+    // Nothing is brought before it is known what has to be read.
+    let logs = list(context, places, NONE)?;
+    let logs = table.indexed(context, Box::new(logs), window, will_read)?;
+    Ok(Box::new(logs))
+}
+
 /// Lists locations, without asking engines.
 pub(super) fn list_of(
     context: &RunContext,
     locations: &[LogLocation],
     window: &TimeWindow,
 ) -> Result<Sources, Failure> {
-    let places: Vec<LocationWindow<'_>> = locations
-        .iter()
-        .map(|location| (location, *window))
-        .collect();
-    list(context, &places, NONE)
+    list(context, &in_window(locations, window), NONE)
 }
 
 /// Lists each in a window of its own.
@@ -163,15 +156,15 @@ fn list(
     Ok(sources)
 }
 
-/// Adds what is looked at in a window to what else is.
-fn add_to<T>(
-    groups: &mut Vec<(TimeWindow, Vec<T>)>,
-    window: TimeWindow,
+/// Adds items to those that have the same key.
+fn add_to<K: PartialEq, T>(
+    groups: &mut Vec<(K, Vec<T>)>,
+    key: K,
     items: impl IntoIterator<Item = T>,
 ) {
-    match groups.iter_mut().find(|(known, _)| *known == window) {
+    match groups.iter_mut().find(|(known, _)| *known == key) {
         Some((_, group)) => group.extend(items),
-        None => groups.push((window, items.into_iter().collect())),
+        None => groups.push((key, items.into_iter().collect())),
     }
 }
 

@@ -9,7 +9,7 @@
 use super::conditions::{RecordParts, is_listed};
 use super::members::read_members;
 use super::slices::{TableObject, has_path};
-use super::sql::{name, text};
+use super::sql::{is_in_window, name, text};
 use crate::model::window::TimeWindow;
 
 /// A time as CloudTrail writes it.
@@ -127,7 +127,7 @@ impl LineTable {
     ) -> String {
         let relevant = is_relevant();
         let trusted = is_trusted();
-        let in_window = is_in_window(window);
+        let in_window = is_in_window("split_part(t, ' ', 2)", window);
         let (head, recipient, principal) = (
             text(&format!(r#""eventTime":"{TIME}{BEHIND_TIME}"#)),
             text(RECIPIENT),
@@ -265,20 +265,4 @@ fn is_relevant() -> String {
     };
     let listed = is_listed(&parts);
     format!(r#"strpos("line", '"athena.amazonaws.com"') > 0 OR any_match("calls", c -> {listed})"#)
-}
-
-/// True if the time `t`, behind its Region, is inside the window.
-fn is_in_window(window: &TimeWindow) -> String {
-    let bound = |operator: &str, moment| {
-        let moment = text(&format!("{moment}"));
-        format!("split_part(t, ' ', 2) {operator} {moment}")
-    };
-    let from = window.from.map(|from| bound(">=", from));
-    let to = window.to.map(|to| bound("<", to));
-    let bounds: Vec<String> = from.into_iter().chain(to).collect();
-    if bounds.is_empty() {
-        "TRUE".to_owned()
-    } else {
-        bounds.join(" AND ")
-    }
 }

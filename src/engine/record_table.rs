@@ -7,7 +7,7 @@
 use super::conditions::{RecordParts, is_listed};
 use super::line_table::TIME;
 use super::slices::{TableObject, has_path};
-use super::sql::{name, text, texts};
+use super::sql::{is_in_window, name, text, texts};
 use crate::model::key::KeyFacts;
 use crate::model::window::TimeWindow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,7 +60,7 @@ impl RecordTable {
         let paths = has_path(r#""$path""#, slice, excluded);
         let partitions = self.has_partition(slice);
         let relevant = self.is_relevant();
-        let in_window = is_in_window(window);
+        let in_window = is_in_window(r#""time""#, window);
         let trusted = format!(
             "regexp_like(eventtime, {}) AND regexp_like(awsregion, '^[a-z0-9-]{{1,64}}$') \
              AND regexp_like(recipientaccountid, '^[0-9]{{12}}$')",
@@ -175,18 +175,5 @@ FROM "days" GROUP BY "path""#
             }
         }
         told
-    }
-}
-
-/// True if the column `time` is inside the window.
-fn is_in_window(window: &TimeWindow) -> String {
-    let bound = |operator: &str, moment: String| format!(r#""time" {operator} {}"#, text(&moment));
-    let from = window.from.map(|from| bound(">=", from.to_string()));
-    let to = window.to.map(|to| bound("<", to.to_string()));
-    let bounds: Vec<String> = from.into_iter().chain(to).collect();
-    if bounds.is_empty() {
-        "TRUE".to_owned()
-    } else {
-        bounds.join(" AND ")
     }
 }

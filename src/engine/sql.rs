@@ -1,5 +1,7 @@
 //! Names and texts in SQL of Trino and Athena.
 
+use crate::model::time::UtcSecond;
+use crate::model::window::TimeWindow;
 use std::fmt::Write;
 
 /// A text as a literal. Nothing in it ends the literal, whatever it is.
@@ -33,6 +35,21 @@ pub(super) fn texts<'v>(values: impl IntoIterator<Item = &'v str>) -> String {
 /// A name, such as that of a table.
 pub(super) fn name(value: &str) -> String {
     format!("\"{}\"", value.replace('"', "\"\""))
+}
+
+/// True if a time, as CloudTrail writes it, is inside a window: times of one spelling compare like text.
+pub(super) fn is_in_window(time: &str, window: &TimeWindow) -> String {
+    let bound = |operator: &str, moment: UtcSecond| {
+        format!("{time} {operator} {}", text(&moment.to_string()))
+    };
+    let from = window.from.map(|from| bound(">=", from));
+    let to = window.to.map(|to| bound("<", to));
+    let bounds: Vec<String> = from.into_iter().chain(to).collect();
+    if bounds.is_empty() {
+        "TRUE".to_owned()
+    } else {
+        bounds.join(" AND ")
+    }
 }
 
 #[cfg(test)]

@@ -213,7 +213,8 @@ impl Trino {
             let Some(next) = page.next_uri else {
                 return Ok(());
             };
-            if !self.is_own(&next) {
+            // Credentials go nowhere else.
+            if !is_below(&next, &self.origin) {
                 let other: String = next.chars().take(URL_CHARS_SHOWN).collect();
                 let message = format!(
                     "the answer leads to another server than was asked ({other}); behind a load balancer, set \
@@ -226,11 +227,6 @@ impl Trino {
             self.running().remove(&next);
             page = answer?;
         }
-    }
-
-    /// Returns true if a URL is of the server that was asked: credentials go nowhere else.
-    fn is_own(&self, url: &str) -> bool {
-        is_below(url, &self.origin)
     }
 
     /// Asks until there is an answer, or there is no use in asking.

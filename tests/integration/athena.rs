@@ -391,10 +391,7 @@ fn what_athena_cannot_read_is_read_here() {
 #[test]
 fn athena_throttles_ends_statements_and_forgets_results() {
     let Some(engine) = engine() else { return };
-    let folder = engine.empty("athena_troubled");
-    let organization = demo::generate(&DemoPlan::sample());
-    demo::write_to(&folder, &organization.logs).unwrap();
-    engine.create("athena_troubled");
+    let folder = engine.with_sample("athena_troubled");
     let server = Server::start(engine, "athena_troubled", Trouble::Throttling);
     let (few, _) = output(&mut server.chains(&folder), Exit::Clean);
     let (all, _) = direct(&folder, "json");
@@ -410,10 +407,7 @@ fn athena_throttles_ends_statements_and_forgets_results() {
 #[test]
 fn a_run_that_may_cost_too_much_is_refused_before_anything_is_scanned() {
     let Some(engine) = engine() else { return };
-    let folder = engine.empty("athena_dear");
-    let organization = demo::generate(&DemoPlan::sample());
-    demo::write_to(&folder, &organization.logs).unwrap();
-    engine.create("athena_dear");
+    let folder = engine.with_sample("athena_dear");
     let server = Server::start(engine, "athena_dear", Trouble::None);
     let own = tempfile::tempdir().unwrap();
     let objects = folder.to_str().unwrap();

@@ -95,6 +95,15 @@ impl Engine {
         self.create_at(table, &format!("local:///{table}"));
     }
 
+    /// A table of the sample organization's logs; returns its folder.
+    pub(crate) fn with_sample(&self, table: &str) -> PathBuf {
+        let folder = self.empty(table);
+        let organization = demo::generate(&DemoPlan::sample());
+        demo::write_to(&folder, &organization.logs).unwrap();
+        self.create(table);
+        folder
+    }
+
     fn create_at(&self, table: &str, location: &str) {
         let name = format!("hive.logs.{table}");
         let mut ddl = program();
@@ -241,10 +250,7 @@ pub(crate) fn write(folder: &Path, key: &str, body: &[u8]) {
 #[test]
 fn a_sample_is_the_same_in_every_format() {
     let Some(engine) = engine() else { return };
-    let folder = engine.empty("sample");
-    let organization = demo::generate(&DemoPlan::sample());
-    demo::write_to(&folder, &organization.logs).unwrap();
-    engine.create("sample");
+    let folder = engine.with_sample("sample");
     assert!(compare(engine, "sample") > 5, "nothing was spared");
     let sent = with_events(engine, "sample", &folder);
     assert!(
@@ -589,10 +595,7 @@ fn calls_of_all_sessions_are_read() {
 #[test]
 fn a_store_is_the_same_and_a_change_of_readers_counts_nothing_twice() {
     let Some(engine) = engine() else { return };
-    let folder = engine.empty("stored");
-    let organization = demo::generate(&DemoPlan::sample());
-    demo::write_to(&folder, &organization.logs).unwrap();
-    engine.create("stored");
+    let folder = engine.with_sample("stored");
     let url = Engine::url(engine.address, "stored");
     let stores = tempfile::tempdir().unwrap();
     let in_window = |command: &str, store: &str, args: &[&str]| {
@@ -698,10 +701,7 @@ fn conditions_hold_the_names_that_the_event_list_holds() {
 #[test]
 fn an_engine_that_stumbles_gives_the_same_or_says_so() {
     let Some(engine) = engine() else { return };
-    let folder = engine.empty("stumbling");
-    let organization = demo::generate(&DemoPlan::sample());
-    demo::write_to(&folder, &organization.logs).unwrap();
-    engine.create("stumbling");
+    let folder = engine.with_sample("stumbling");
     let (all, _) = direct(&folder, "json");
     let all = essence(&all);
     // Each request fails once: busy, asked too often, cut short.
@@ -753,10 +753,7 @@ fn a_worker_that_is_closed_changes_nothing() {
         return;
     };
     let engine = Engine::start(&program, 2);
-    let folder = engine.empty("logs");
-    let organization = demo::generate(&DemoPlan::sample());
-    demo::write_to(&folder, &organization.logs).unwrap();
-    engine.create("logs");
+    let folder = engine.with_sample("logs");
     let (all, _) = direct(&folder, "json");
     std::thread::scope(|scope| {
         let closing = scope.spawn(|| engine.close_a_worker());
@@ -830,10 +827,7 @@ fn logs_in_s3_are_found_where_the_table_has_them() {
 #[test]
 fn doctor_says_what_the_engine_sees() {
     let Some(engine) = engine() else { return };
-    let folder = engine.empty("examined");
-    let organization = demo::generate(&DemoPlan::sample());
-    demo::write_to(&folder, &organization.logs).unwrap();
-    engine.create("examined");
+    let folder = engine.with_sample("examined");
     let doctor = |table: &str| {
         let mut command = program();
         command.args([
@@ -968,10 +962,7 @@ fn what_is_read_after_all_has_not_changed() {
 #[test]
 fn a_configuration_names_an_engine_and_init_writes_it() {
     let Some(engine) = engine() else { return };
-    let folder = engine.empty("configured");
-    let organization = demo::generate(&DemoPlan::sample());
-    demo::write_to(&folder, &organization.logs).unwrap();
-    engine.create("configured");
+    let folder = engine.with_sample("configured");
     let url = Engine::url(engine.address, "configured");
     let own = tempfile::tempdir().unwrap();
     let mut init = program();
