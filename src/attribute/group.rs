@@ -6,7 +6,7 @@ use super::frame::{Codes, read_all_codes, read_known_sums, sums_with_known, unit
 use super::price::ESTIMATE_SCALE;
 use super::split::AttributeError;
 use crate::model::charge::{
-    Attribution, Billed, Charge, Chargeback, ChargebackRow, Dimension, Figures, NONE,
+    Attribution, Billed, Charge, Chargeback, ChargebackRow, Dimension, Figures, NONE, OWN,
     OtherServiceCharge, OtherServiceRow, Share, UNALLOCATED, UNKNOWN, UNMAPPED,
 };
 use crate::model::ids::{AccountId, DataSourceArn};
@@ -62,6 +62,9 @@ fn value(part: &ChargePart<'_>, dimension: Dimension, topology: &Topology) -> Te
     let unless =
         |known: Option<&Text>, missing: &str| known.cloned().unwrap_or_else(|| Text::from(missing));
     let is_rest = charge.share == Share::Unallocated;
+    if charge.is_for_own_queries() && dimension != Dimension::Day {
+        return OWN.into();
+    }
     match dimension {
         Dimension::BusinessUnit => unless(unit(charge.account_id.as_ref(), topology), UNMAPPED),
         Dimension::Consumer => unless(charge.account_id.as_ref().map(AccountId::text), UNKNOWN),

@@ -4,6 +4,7 @@
 use super::bill::{BillPeriod, BilledFor, ChargeCategory, Sku};
 use super::ids::{AccountId, DataSourceArn, Region};
 use super::money::TerabyteBase;
+use super::road::OWN_QUERIES;
 use super::text::Text;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -135,6 +136,14 @@ pub enum Dimension {
     Origin,
 }
 
+impl Charge {
+    /// Returns true if it is for queries that this program sent to Athena.
+    #[must_use]
+    pub fn is_for_own_queries(&self) -> bool {
+        self.origin.as_deref() == Some(OWN_QUERIES)
+    }
+}
+
 impl Dimension {
     /// All dimensions, in the order of the documentation.
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
@@ -166,6 +175,9 @@ pub const UNKNOWN: &str = "(unknown)";
 pub const NONE: &str = "(none)";
 /// The group value for the part of the bill that no query explains.
 pub const UNALLOCATED: &str = "(unallocated)";
+
+/// The group value of this program's own queries: they are a row of their own.
+pub const OWN: &str = "(qs-audit)";
 
 /// One row of a chargeback table.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -111,6 +111,9 @@ pub const PEOPLE: &str = "people";
 /// The label of chains whose origin is not known.
 pub const UNKNOWN: &str = "unknown";
 
+/// [`Origin::service`] of queries that this program sends to Athena (docs/engines.md).
+pub const OWN_QUERIES: &str = "qs-audit";
+
 /// The kind of someone for whom a chain acted.
 #[derive(
     Debug,

@@ -94,7 +94,7 @@ fn costs(context: &RuleContext<'_>) -> Costs {
         let (Some(account), Some(cost)) = (&charge.account_id, charge.billed_cost) else {
             continue;
         };
-        if !consumers.contains(account) {
+        if !consumers.contains(account) || charge.is_for_own_queries() {
             continue;
         }
         for scope in scopes(charge) {

@@ -733,6 +733,7 @@ impl Assembler<'_> {
         let times = of_part.map(|event| self.events[event.event as usize].time);
         chain.last_activity_at = times.max().unwrap_or(chain.started_at);
         chain.events.shrink_to_fit();
+        super::origin::mark_own_queries(chain, self.events);
         chain.notes.sort();
     }
 

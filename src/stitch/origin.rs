@@ -7,11 +7,11 @@ use super::roles::Roles;
 use super::session::Session;
 use super::sessions::Sessions;
 use super::workloads::{GLUE, Workloads};
-use crate::model::chain::{Confidence, SessionIssuer};
+use crate::model::chain::{Chain, Confidence, SessionIssuer};
 use crate::model::event::{Detail, Event};
 use crate::model::identity::{Identity, is_quick_service};
 use crate::model::region::partition;
-use crate::model::road::{LAMBDA_SERVICE, Origin, QUICK_SERVICE, unqualified};
+use crate::model::road::{LAMBDA_SERVICE, OWN_QUERIES, Origin, QUICK_SERVICE, unqualified};
 use crate::model::text::Text;
 use std::collections::BTreeSet;
 
@@ -231,6 +231,31 @@ impl<'a> ChainOrigins<'a> {
         let region = self.events[*first as usize].region.as_ref()?;
         let partition = partition(region);
         Some(format!("arn:{partition}:ec2:{region}:{account}:instance/{name}").into())
+    }
+}
+
+/// What this program's calls have in their user agents, as a word.
+const OWN_AGENT: &str = "app/qs-audit";
+
+/// Gives the chain of this program's own queries its origin (docs/engines.md). They never come from
+/// sessions of Quick, and a chain with queries of any other program is that program's. What a caller
+/// says of itself is probable at best.
+pub(super) fn mark_own_queries(chain: &mut Chain, events: &[Event]) {
+    if chain.touches_quick {
+        return;
+    }
+    let entries = chain.events.iter();
+    let queries = entries.map(|entry| &events[entry.event as usize]);
+    let mut queries = queries.filter(|event| event.is_query()).peekable();
+    let is_own = |event: &Event| {
+        let agent = event.user_agent.as_deref().unwrap_or_default();
+        agent
+            .split([' ', '[', ']', ','])
+            .any(|word| word == OWN_AGENT)
+    };
+    if queries.peek().is_some() && queries.all(is_own) {
+        chain.origin.service = Some(OWN_QUERIES.into());
+        chain.origin.confidence = Some(Confidence::Probable);
     }
 }
 

@@ -185,6 +185,13 @@ fn serve(
         if let Some(name) = line.strip_prefix("x-amz-target: amazonathena.") {
             name.clone_into(&mut target);
         }
+        if let Some(agent) = line.strip_prefix("user-agent: ") {
+            // By this, the query's own record is known for this program's.
+            assert!(
+                agent.split(' ').any(|word| word == "app/qs-audit"),
+                "{agent}"
+            );
+        }
         if let Some(bytes) = line.strip_prefix("content-length: ") {
             length = bytes.parse().unwrap();
         }

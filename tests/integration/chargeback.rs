@@ -1,7 +1,7 @@
 //! The chargeback table: against arithmetic done by hand, and in every format.
 
 use crate::cli::{organization, program};
-use serde_json::Value;
+use serde_json::{Value, json as document};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Cursor, Read};
@@ -476,4 +476,75 @@ fn terabytes_are_counted_as_asked() {
     );
     let estimate = |table: &Value| ten_places(&table["total"]["estimated_cost_usd"]);
     assert!(estimate(&binary) < estimate(&decimal));
+}
+
+/// A user agent as the program's own requests have it.
+const OWN_AGENT: &str =
+    "aws-sdk-rust/1.3.9 ua/2.1 api/athena/0.1.0 os/linux lang/rust/1.91.0 app/qs-audit";
+
+/// 30 queries of an auditor in a consumer, as the program starts them.
+fn own_queries() -> String {
+    let record = |number: u32| {
+        document!({
+            "eventVersion": "1.11",
+            "userIdentity": {"type": "IAMUser", "principalId": "AIDAAUDITOR", "userName": "auditor",
+                "arn": "arn:aws:iam::444455556666:user/auditor", "accountId": "444455556666"},
+            "eventTime": format!("2026-11-02T03:00:{number:02}Z"),
+            "eventSource": "athena.amazonaws.com",
+            "eventName": "StartQueryExecution",
+            "awsRegion": "us-east-1",
+            "sourceIPAddress": "203.0.113.9",
+            "userAgent": OWN_AGENT,
+            "requestParameters": {"queryString": "***OMITTED***", "workGroup": "audit"},
+            "responseElements": {"queryExecutionId": format!("0aaaaaaa-0000-4000-8000-{number:012}")},
+            "eventID": format!("0aaaaaaa-0000-4000-9000-{number:012}"),
+            "recipientAccountId": "444455556666",
+        })
+    };
+    document!({"Records": (0..30).map(record).collect::<Vec<_>>()}).to_string()
+}
+
+#[test]
+fn the_programs_own_queries_are_a_line_of_their_own_and_raise_no_alarm() {
+    let organization = organization();
+    let folder = organization.path();
+    let findings = || {
+        let mut command = program();
+        command.current_dir(folder).env("COLUMNS", "120");
+        command.args([
+            "findings",
+            "--format",
+            "json",
+            "--from",
+            "2026-11-01",
+            "--to",
+            "2026-11-03",
+        ]);
+        let output = command.output().unwrap();
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        told["findings"].clone()
+    };
+    let of = |told: &Value, group: &str| {
+        let rows = told["rows"].as_array().unwrap().iter();
+        let mut rows = rows.filter(|row| row["group"][0] == group);
+        rows.next().map(|row| row["query_count"].as_u64().unwrap())
+    };
+    let (before, alarms) = (json(folder, &["--by", "consumer"]), findings());
+    fs::write(folder.join("AWSLogs/own.json"), own_queries()).unwrap();
+    let after = json(folder, &["--by", "consumer"]);
+    assert_eq!(of(&before, "(qs-audit)"), None);
+    assert_eq!(of(&after, "(qs-audit)"), Some(30));
+    assert_eq!(of(&before, "444455556666"), of(&after, "444455556666"));
+    for by in ["business-unit", "work-group", "user", "origin", "table"] {
+        assert_eq!(
+            of(&json(folder, &["--by", by]), "(qs-audit)"),
+            Some(30),
+            "{by}"
+        );
+    }
+    assert_eq!(
+        before["totals"][0]["billed_cost"],
+        after["totals"][0]["billed_cost"]
+    );
+    assert_eq!(alarms, findings());
 }

@@ -789,3 +789,26 @@ fn the_command_line_lists_and_tells_roads() {
         "{text}"
     );
 }
+
+#[test]
+fn queries_of_this_program_are_its_own_unless_a_session_of_quick_says_so() {
+    let agent = |log: &mut Log| {
+        let agent = "aws-sdk-rust/1.3.9 api/athena/0.1.0 lang/rust/1.91.0 app/qs-audit";
+        log.0.last_mut().unwrap()["userAgent"] = json!(agent);
+    };
+    let mut own = Log::default();
+    submit(&mut own, 9, CONSUMER, user("auditor"), Q1, &Value::Null);
+    agent(&mut own);
+    let chains = own.chains();
+    let found = origin(querying(&chains));
+    assert_eq!(found, ("qs-audit", None, Some(Confidence::Probable)));
+    // Another query of the same user is not this program's.
+    submit(&mut own, 10, CONSUMER, user("auditor"), "q2", &Value::Null);
+    assert_eq!(origin(querying(&own.chains())).0, "people");
+    own.0.last_mut().unwrap()["userAgent"] = json!("x/app/qs-audit2 app/qs-auditor");
+    assert_eq!(origin(querying(&own.chains())).0, "people");
+    let mut quicks = usual();
+    agent(&mut quicks);
+    let chains = quicks.chains();
+    assert_eq!(origin(querying(&chains)).0, "quicksight.amazonaws.com");
+}
