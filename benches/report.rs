@@ -176,6 +176,7 @@ fn main() {
             suppressions: Vec::new(),
             as_of: plan.end().day(),
             previous: None,
+            acknowledged: BTreeMap::new(),
             trends: true,
         }),
         slice: Some(SlicePlan {

@@ -58,11 +58,16 @@ pub mod engine;
 #[doc(hidden)]
 pub mod local;
 #[doc(hidden)]
+pub mod memory;
+#[doc(hidden)]
 pub mod output;
 #[doc(hidden)]
 pub mod queries;
 #[doc(hidden)]
 pub mod store;
+#[cfg(feature = "aws")]
+#[doc(hidden)]
+pub mod web;
 
 #[doc(hidden)]
 pub mod pipeline;

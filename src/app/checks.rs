@@ -3,6 +3,7 @@
 use super::context::RunContext;
 use super::exports;
 use super::failure::Failure;
+use super::memory;
 use super::rule_sets::rule_set;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
@@ -22,7 +23,7 @@ pub struct CheckOptions {
     pub rules: BTreeSet<String>,
     /// Lists of Quick's data sources, instead of the configured ones.
     pub data_sources: Vec<PathBuf>,
-    /// An earlier run to compare with.
+    /// An earlier run to compare with, instead of what is remembered of all.
     pub previous: Option<PathBuf>,
 }
 
@@ -34,7 +35,8 @@ pub struct CheckOptions {
 pub fn checks(context: &RunContext, asked: &CheckOptions) -> Result<Checks, Failure> {
     let settings = &context.settings;
     let end = asked.window.to.map_or(context.now, |to| to.plus(-1));
-    let previous = asked.previous.as_deref().map(exports::previous);
+    let named = asked.previous.as_deref().map(exports::previous);
+    let recalled = memory::recall(context, &asked.window)?;
     Ok(Checks {
         rules: Arc::new(rule_set(settings, &asked.rules)?),
         window: asked.window,
@@ -42,7 +44,8 @@ pub fn checks(context: &RunContext, asked: &CheckOptions) -> Result<Checks, Fail
         inventory: exports::inventory(context, &asked.data_sources)?,
         suppressions: settings.suppressions.clone(),
         as_of: end.day(),
-        previous: previous.transpose()?,
+        previous: named.transpose()?.or(recalled.previous),
+        acknowledged: recalled.acknowledged,
         trends: false,
     })
 }

@@ -6,6 +6,7 @@ use super::compared;
 use super::context::RunContext;
 use super::exports;
 use super::failure::Failure;
+use super::memory;
 use super::options::SpillOptions;
 use super::record_files::parquet;
 use super::report_folder::{ReportDays, ReportFile, ReportFolder, WrittenReport};
@@ -14,7 +15,7 @@ use crate::attribute::{self, BilledQueries};
 use crate::model::audit::AuditSlice;
 use crate::model::bill::Bill;
 use crate::model::charge::{Chargeback, Dimension};
-use crate::model::finding::{Finding, Previous};
+use crate::model::finding::{Finding, Findings, Previous};
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use crate::output::json::report as json;
@@ -30,6 +31,25 @@ pub struct ReportRun<'c> {
     pub audit: AuditRun<'c>,
     /// The destination folder.
     pub folder: ReportFolder,
+    /// What is to be remembered: of the report of a night, in its own folder.
+    pub remembering: Option<Remembering>,
+}
+
+/// A report whose findings are remembered once everything is written.
+pub struct Remembering {
+    /// The earlier findings, if these come from the last report and not from the memory.
+    before: Option<Previous>,
+}
+
+impl Remembering {
+    /// Keeps what was found.
+    ///
+    /// # Errors
+    ///
+    /// When the memory cannot be written.
+    pub fn remember(&self, context: &RunContext, findings: &Findings) -> Result<(), Failure> {
+        memory::remember(context, findings, self.before.as_ref())
+    }
 }
 
 /// Gathers what the report of a window needs.
@@ -48,9 +68,12 @@ pub fn prepare<'c>(
     let mut checks = checks(context, asked)?;
     let folder = ReportFolder::of(folder, ReportDays::of(window, checks.as_of))?;
     checks.trends = true;
+    let mut before = None;
     if checks.previous.is_none() {
-        checks.previous = last_report(context, &folder, window);
+        before = last_report(context, &folder, window);
+        checks.previous.clone_from(&before);
     }
+    let remembering = folder.is_nightly().then_some(Remembering { before });
     let mut audit = compared::prepare(context, checks, verifying, spill)?;
     audit.plan.slice = Some(SlicePlan {
         window,
@@ -59,10 +82,14 @@ pub fn prepare<'c>(
             None => Bill::default(),
         },
     });
-    Ok(ReportRun { audit, folder })
+    Ok(ReportRun {
+        audit,
+        folder,
+        remembering,
+    })
 }
 
-/// The report that this one is compared with where `--previous` names none. The same
+/// The report that this one is compared with where `--previous` names none and nothing is remembered. The same
 /// window, made again, is compared with what it was compared with.
 fn last_report(
     context: &RunContext,

@@ -110,6 +110,11 @@ impl ReportFolder {
         })
     }
 
+    /// Returns true if it is one night among others.
+    pub(super) fn is_nightly(&self) -> bool {
+        self.is_nightly
+    }
+
     /// The report that this one continues: of the folders of nights, the newest before
     /// this one; of a folder that was asked for, the report that is in it.
     ///

@@ -34,6 +34,7 @@ use aws_smithy_types::config_bag::Layer;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use aws_smithy_xml::decode::{Document, try_data};
 use aws_types::SigningName;
 use aws_types::region::{Region, SigningRegion};
 use aws_types::service_config::ServiceConfigKey;
@@ -63,6 +64,8 @@ pub(super) enum Request {
     Json(Value),
     /// `POST` of these parameters to this path.
     Post(&'static str, Value),
+    /// A form of AWS Query, whose answer is XML.
+    Form(Vec<(&'static str, String)>),
 }
 
 /// An operation; gives the answer's JSON.
@@ -300,13 +303,49 @@ fn write(target: &str, request: Request) -> Result<HttpRequest, BoxError> {
                 .insert("content-type", "application/json");
             Ok(http)
         }
+        Request::Form(parameters) => {
+            let pairs = parameters.iter();
+            let pairs = pairs.map(|(name, value)| format!("{}={}", escaped(name), escaped(value)));
+            let pairs: Vec<String> = pairs.collect();
+            let mut http = HttpRequest::new(SdkBody::from(pairs.join("&")));
+            http.set_method("POST")?;
+            http.set_uri("/")?;
+            http.headers_mut()
+                .insert("content-type", "application/x-www-form-urlencoded");
+            Ok(http)
+        }
     }
+}
+
+/// An answer of AWS Query as JSON: its members, or code and message of the error.
+fn read_xml(body: &[u8]) -> Option<Value> {
+    let text = std::str::from_utf8(body).ok()?;
+    let mut document = Document::try_from(body).ok()?;
+    let mut root = document.root_element().ok()?;
+    let mut members = serde_json::Map::new();
+    while let Some(mut part) = root.next_tag() {
+        while let Some(mut inner) = part.next_tag() {
+            let name = inner.start_el().local().to_owned();
+            if let Ok(value) = try_data(&mut inner) {
+                members.insert(name, value.into_owned().into());
+            }
+        }
+    }
+    let code = members.get("Code").cloned();
+    if let Some(code) = code {
+        members.insert("__type".to_owned(), code);
+    }
+    (!text.is_empty()).then_some(Value::Object(members))
 }
 
 /// The answer, or what the service says instead.
 fn read(response: &HttpResponse) -> Result<Value, OrchestratorError<ErrorMetadata>> {
     let body = response.body().bytes().unwrap_or_default();
-    let answer: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    let answer = match body.trim_ascii_start().first() {
+        Some(b'<') => read_xml(body),
+        _ => serde_json::from_slice(body).ok(),
+    };
+    let answer = answer.unwrap_or(Value::Null);
     if response.status().is_success() {
         if answer.is_object() {
             return Ok(answer);

@@ -18,6 +18,7 @@
 //! | the bill | [`cost_explorer`] |
 //! | accounts and their tags | [`organizations`] |
 //! | Quick's data sources | [`quicksight`] |
+//! | messages, findings and files for others | [`notifications`] |
 //! | data catalogs, grants, shares, users of Quick | [`catalogs`] |
 //!
 //! Every call that is made is in `docs/iam-policy.json`; a test compares the two.
@@ -30,6 +31,7 @@ mod cost_explorer;
 mod described;
 mod error;
 mod lookup_events;
+mod notifications;
 mod organizations;
 mod prefetch;
 mod public_keys;
@@ -45,6 +47,7 @@ pub use catalogs::CatalogLists;
 pub use cost_explorer::{CostPage, CostQuestion};
 pub use error::{AwsError, AwsErrorKind};
 pub use lookup_events::{LOOKUP_DAYS_MAX, LOOKUP_EVERY, LookupLogs, LookupPlace};
+pub use notifications::TopicMessage;
 pub use organizations::ListedAccounts;
 pub use public_keys::PublicKeyLookup;
 pub use s3::{ExportObject, S3Exports, S3Location, S3Logs};

@@ -5,6 +5,7 @@ use super::groups::{
     AuditArgs, BillArgs, ConfigArgs, LogArgs, OutputArgs, ProgressArgs, SpillArgs, StatisticsArgs,
     StoreArgs, StrictArgs, TalkArgs, TextOutputArgs, ThreadArgs, WindowArgs,
 };
+use super::news_args::{AckArgs, NotifyArgs};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -61,6 +62,23 @@ pub(super) enum Command {
         qs-audit findings --logs AWSLogs --previous yesterday.json --format json -o today.json\n  \
         qs-audit explain external-id-spoof")]
     Findings(FindingsArgs),
+    /// Acknowledge findings: they are not news any more, and --fail-on does not count them.
+    ///
+    /// Takes the id of a finding, or of an incident with all findings that it has now. Findings that join the incident later, that
+    /// happen again or get worse are not silenced. Without an id, lists what was acknowledged.
+    #[command(after_help = "Examples:\n  \
+        qs-audit ack i-3f9a1b2c4d5e --owner lena --note \"ticket SEC-12\" --until 14d\n  \
+        qs-audit ack f-0123456789ab --undo\n  \
+        qs-audit ack")]
+    Ack(AckArgs),
+    /// Send messages that were not delivered yet, and raise an alarm if no night was evaluated for too long.
+    ///
+    /// Reports and `findings --remember` send messages themselves, to the places of [[notify]] in the configuration. This command
+    /// sends again what was not taken, and watches over them: run it from another scheduler.
+    #[command(after_help = "Examples:\n  \
+        qs-audit notify --dry-run\n  \
+        qs-audit notify --max-age 36h")]
+    Notify(NotifyArgs),
     /// Explain a rule: what it finds, why it matters, what to do.
     ///
     /// Lists all rules if none is named.
@@ -453,9 +471,14 @@ pub(super) struct FindingsArgs {
     #[arg(long, value_enum, value_name = "SEVERITY", ignore_case = true)]
     pub(super) fail_on: Option<SeverityArg>,
 
-    /// Only show, and fail on, findings that the run of --previous does not have.
-    #[arg(long, requires = "previous")]
+    /// Only show, and fail on, findings that are news: earlier runs (or that of --previous) do not have them, they happened
+    /// again, or they got worse. What was acknowledged does not count.
+    #[arg(long)]
     pub(super) new: bool,
+
+    /// Remember what is found, as the nightly report does: it is not new any more in later runs.
+    #[arg(long)]
+    pub(super) remember: bool,
 
     #[command(flatten)]
     pub(super) checks: ChecksArgs,
@@ -478,7 +501,7 @@ pub(super) struct ReportArgs {
     #[arg(long, value_enum, value_name = "SEVERITY", ignore_case = true)]
     pub(super) fail_on: Option<SeverityArg>,
 
-    /// Let --fail-on count only findings that the previous report does not have.
+    /// Let --fail-on count only findings that are news, and that no one acknowledged.
     #[arg(long, requires = "fail_on")]
     pub(super) new: bool,
 
@@ -512,7 +535,8 @@ pub(super) struct ChecksArgs {
     )]
     pub(super) baseline: String,
 
-    /// The findings of an earlier run, as JSON, or the folder of its report. Findings that it has are ongoing, not new.
+    /// The findings of an earlier run, as JSON, or the folder of its report, instead of what is remembered. Findings that it has
+    /// are ongoing, not new.
     #[arg(long, value_name = "FILE")]
     pub(super) previous: Option<PathBuf>,
 

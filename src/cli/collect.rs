@@ -2,13 +2,16 @@
 
 use super::args::CollectArgs;
 use super::exit::Exit;
+use super::findings::told;
 use super::run_args::RunArgs;
 use super::session::start;
 use super::terminal::{check_output, say, say_incomplete, write_out};
 use super::time_args::{self, DefaultWindow};
 use crate::app::collect::{self, CollectOptions};
 use crate::app::collected::CollectReport;
+use crate::app::context::RunContext;
 use crate::app::failure::Failure;
+use crate::app::notify;
 use crate::output::human::{count, first_of, line, plural, safe};
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -37,7 +40,14 @@ pub(super) fn run(args: &CollectArgs) -> Result<Exit, Failure> {
         wait: args.wait,
         commit_every: args.commit_every as usize,
     };
-    let done = collect::collect(&context, options)?;
+    let done = match collect::collect(&context, options) {
+        Ok(done) => done,
+        Err(failure) => {
+            // What was wrong first is what the exit status says.
+            let _ = told(tell_people(&context, &failure));
+            return Err(failure);
+        }
+    };
     tell(run_args, &done)?;
     let is_incomplete = done.rejected > 0 || !done.gaps.is_empty();
     Ok(if run_args.strict && is_incomplete {
@@ -54,6 +64,12 @@ pub(super) fn run(args: &CollectArgs) -> Result<Exit, Failure> {
     } else {
         Exit::Clean
     })
+}
+
+/// Tells people that collecting failed.
+fn tell_people(context: &RunContext, failure: &Failure) -> Result<(), Failure> {
+    let delivery = notify::tell_collect_failed(context, &failure.message)?;
+    delivery.checked().map(|_| ())
 }
 
 /// Says what was done.

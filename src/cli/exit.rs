@@ -16,6 +16,8 @@ pub enum Exit {
     NoLogs = 3,
     /// Something was unread or ambiguous, under `--strict`.
     Incomplete = 4,
+    /// Findings could not be remembered, or a message about them was not taken.
+    NotTold = 5,
     /// There are findings at or above `--fail-on`, or `verify` found logs that are not as
     /// CloudTrail delivered them.
     Findings = 10,
@@ -23,7 +25,7 @@ pub enum Exit {
 
 impl Exit {
     /// All statuses with what they mean, for the documentation.
-    pub const ALL: [(Self, &'static str); 6] = [
+    pub const ALL: [(Self, &'static str); 7] = [
         (Self::Clean, "clean"),
         (
             Self::Internal,
@@ -37,6 +39,10 @@ impl Exit {
         (
             Self::Incomplete,
             "coverage gaps or ambiguous chains, with --strict",
+        ),
+        (
+            Self::NotTold,
+            "findings could not be remembered, or a message about them could not be delivered",
         ),
         (
             Self::Findings,

@@ -68,6 +68,7 @@ fn rule_table(rules: &[&RuleEntry]) -> Table {
     TableBuilder::new("rules", rules)
         .word("rule", |entry| Some(entry.meta.id))
         .word("severity", |entry| Some(entry.meta.severity.as_str()))
+        .word("kind", |entry| Some(entry.meta.kind.as_str()))
         .word("title", |entry| Some(entry.meta.title))
         .word("since", |entry| Some(entry.meta.since))
         .text("options", options)

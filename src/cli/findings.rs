@@ -2,6 +2,7 @@
 
 use super::args::{ChecksArgs, FindingsArgs, SeverityArg};
 use super::exit::Exit;
+use super::failure::text_of;
 use super::formats::FindingsFormat;
 use super::run_args::RunArgs;
 use super::session::{self, start, verifying};
@@ -10,18 +11,22 @@ use super::terminal::{check_output, page, quoted, say, write_out};
 use super::time_args::{self, DefaultWindow};
 use crate::app::checks::{CheckOptions, checks, evaluated};
 use crate::app::compared;
+use crate::app::context::RunContext;
 use crate::app::failure::Failure;
+use crate::app::memory;
+use crate::app::notify;
 use crate::app::record_files::{parquet, workbook};
 use crate::app::rule_sets::with_near_rule;
+use crate::app::security_hub::security_hub;
 use crate::config::Settings;
 use crate::model::audit::Audit;
-use crate::model::finding::{Finding, FindingStatus, Findings, Severity};
+use crate::model::finding::{Finding, Findings, Severity};
 use crate::model::pattern::matches;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
-use crate::output::asff::{self, SecurityHub};
+use crate::output::asff;
 use crate::output::findings::About;
-use crate::output::human::plural;
+use crate::output::human::{plural, window_text};
 use crate::output::json::findings as json;
 use crate::output::not_read::NotRead;
 use crate::output::repeated::RepeatedOptions;
@@ -116,7 +121,7 @@ pub(super) fn run(args: &FindingsArgs) -> Result<Exit, Failure> {
         return Err(Failure::internal("no rule is selected"));
     };
     let least = args.min_severity.map_or(Severity::Info, severity);
-    let wanted = |finding: &&Finding| !args.new || finding.status == FindingStatus::New;
+    let wanted = |finding: &&Finding| !args.new || finding.rings();
     let all: Vec<&Finding> = findings.findings.iter().filter(wanted).collect();
     let is_shown = |finding: &&Finding| least <= finding.severity;
     let shown: Vec<&Finding> = all.iter().copied().filter(is_shown).collect();
@@ -137,12 +142,43 @@ pub(super) fn run(args: &FindingsArgs) -> Result<Exit, Failure> {
             && evaluated.to.is_none_or(|to| chain.started_at < to)
     });
     let strictly = exit_of_chains(run_args, &audit, own);
+    let kept = if args.remember {
+        told(memory::remember(&context, findings, None))
+            .or_else(|| told(notify_of(&context, &audit)))
+    } else {
+        None
+    };
     // Findings take precedence over coverage gaps.
     Ok(if failing(run_args, args.fail_on, &all) {
         Exit::Findings
     } else {
-        strictly.max(nothing)
+        kept.unwrap_or_else(|| strictly.max(nothing))
     })
+}
+
+/// Tells people what is new.
+fn notify_of(context: &RunContext, audit: &Audit) -> Result<(), Failure> {
+    let Some(findings) = &audit.findings else {
+        return Ok(());
+    };
+    let alarms = notify::alarms_of(context, findings)?;
+    let hub = security_hub(&context.settings, audit).ok();
+    let about = window_text(&findings.window);
+    let news = notify::News {
+        about: &about,
+        findings: Some(findings),
+        hub: hub.as_ref(),
+        report: None,
+        alarms: &alarms,
+    };
+    notify::tell(context, news)?.checked().map(|_| ())
+}
+
+/// Says that something could not be kept or sent, although all outputs were written.
+pub(super) fn told(result: Result<(), Failure>) -> Option<Exit> {
+    let failure = result.err()?;
+    say(&text_of(&failure));
+    Some(Exit::NotTold)
 }
 
 /// Returns true if any of the findings is at or above the limit; says so.
@@ -154,7 +190,9 @@ pub(super) fn failing(
     let Some(limit) = fail_on.map(severity) else {
         return false;
     };
-    let failing = findings.iter().filter(|finding| limit <= finding.severity);
+    let failing = findings
+        .iter()
+        .filter(|finding| limit <= finding.severity && finding.acknowledged.is_none());
     let failing = failing.count() as u64;
     if failing > 0 && !run_args.quiet {
         say(&format!(
@@ -213,42 +251,4 @@ fn print(
             out,
         ),
     })
-}
-
-/// Returns the Security Hub account and Region of findings: as configured, else the hub's account,
-/// in its data sources' Region where they have only one. Another Region tonight would be another
-/// product, whose findings no one closes.
-fn security_hub(settings: &Settings, audit: &Audit) -> Result<SecurityHub, Failure> {
-    let topology = &settings.topology;
-    let declared = settings
-        .security_hub_account_id
-        .as_ref()
-        .or(topology.hub_account_id.as_ref());
-    let found: BTreeSet<&str> = audit
-        .roles
-        .run_as
-        .iter()
-        .map(|role| &*role.account_id)
-        .collect();
-    let found = found.first().copied().filter(|_| found.len() == 1);
-    let account = declared.map(|id| &**id).or(found);
-    let used = audit
-        .chains
-        .iter()
-        .filter_map(|chain| chain.data_source_arn.as_deref())
-        .chain(audit.named.data_sources.iter().map(|arn| &**arn));
-    let regions: BTreeSet<&str> = used.filter_map(|arn| arn.split(':').nth(3)).collect();
-    let only = regions.first().copied().filter(|_| regions.len() == 1);
-    let region = settings.security_hub_region.as_deref().or(only);
-    match (account, region) {
-        (Some(account), Some(region)) => Ok(SecurityHub {
-            account_id: account.to_owned(),
-            region: region.to_owned(),
-        }),
-        _ => Err(
-            Failure::usage("--format asff needs the account and the Region of Security Hub").hint(
-                "write [security_hub] account_id = \"...\" and region = \"...\" in qs-audit.toml",
-            ),
-        ),
-    }
 }

@@ -1,5 +1,6 @@
 //! The command line: the only place where everything meets.
 
+mod ack;
 mod args;
 mod chains;
 mod chargeback;
@@ -15,6 +16,8 @@ mod findings;
 mod formats;
 mod groups;
 mod init;
+mod news_args;
+mod notify;
 mod progress;
 mod query;
 mod report;

@@ -2,7 +2,7 @@
 
 use super::args::ReportArgs;
 use super::exit::Exit;
-use super::findings::{check_options, failing, repeated};
+use super::findings::{check_options, failing, repeated, told};
 use super::run_args::{Ending, RunArgs};
 use super::session::{self, start, verifying};
 use super::strictness::{exit_of_chains, nothing_to_read};
@@ -10,10 +10,14 @@ use super::terminal::page;
 use super::time_args::{self, DefaultWindow};
 use crate::app::checks::evaluated;
 use crate::app::compared;
+use crate::app::context::RunContext;
 use crate::app::failure::Failure;
+use crate::app::notify;
 use crate::app::report as app;
 use crate::app::report_folder::WrittenReport;
-use crate::model::finding::{Finding, FindingStatus};
+use crate::app::security_hub::security_hub;
+use crate::model::audit::Audit;
+use crate::model::finding::Finding;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::human::line;
@@ -70,14 +74,40 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     if !run_args.quiet {
         tell(run_args, &report, &written, latest.as_deref())?;
     }
+    let remembering = run.remembering.as_ref();
+    let kept = remembering.and_then(|one| told(one.remember(&context, findings)));
+    let kept = kept.or_else(|| {
+        remembering?;
+        told(notify_of(&context, &audit, &report, &written))
+    });
     let strictly = exit_of_chains(run_args, &audit, &slice.chains);
-    let wanted = |finding: &&Finding| !args.new || finding.status == FindingStatus::New;
+    let wanted = |finding: &&Finding| !args.new || finding.rings();
     let wanted: Vec<&Finding> = findings.findings.iter().filter(wanted).collect();
     Ok(if failing(run_args, args.fail_on, &wanted) {
         Exit::Findings
     } else {
-        strictly.max(nothing)
+        kept.unwrap_or_else(|| strictly.max(nothing))
     })
+}
+
+/// Tells people what is new, and what is wrong with the night itself.
+fn notify_of(
+    context: &RunContext,
+    audit: &Audit,
+    report: &ReportContent<'_>,
+    written: &WrittenReport,
+) -> Result<(), Failure> {
+    let findings = report.findings();
+    let alarms = notify::alarms_of(context, findings)?;
+    let hub = security_hub(&context.settings, audit).ok();
+    let news = notify::News {
+        about: &report.title,
+        findings: Some(findings),
+        hub: hub.as_ref(),
+        report: Some(written.path()),
+        alarms: &alarms,
+    };
+    notify::tell(context, news)?.checked().map(|_| ())
 }
 
 /// Checks that the output is not named like a file of one format.

@@ -5,8 +5,8 @@ use super::exit::Exit;
 use super::failure::{exit_of, text_of};
 use super::terminal::say;
 use super::{
-    chains, chargeback, collect, completions_and_man, demo, doctor, engine, explain, findings,
-    init, query, report, show, verify,
+    ack, chains, chargeback, collect, completions_and_man, demo, doctor, engine, explain, findings,
+    init, notify, query, report, show, verify,
 };
 use crate::app::failure::Failure;
 use clap::Parser;
@@ -47,6 +47,8 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Chargeback(args) => chargeback::run(args),
         Command::Findings(args) => findings::run(args),
         Command::Report(args) => report::run(args),
+        Command::Ack(args) => ack::run(args),
+        Command::Notify(args) => notify::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Init(args) => init::run(args),
         Command::Doctor(args) => doctor::run(args),

@@ -26,6 +26,27 @@ fn duration_seconds(text: &str) -> Option<i64> {
     (!lasts.is_negative()).then_some(lasts.as_secs())
 }
 
+/// A day, or the one that is a duration after another.
+pub(super) fn day_from(option: &str, text: &str, today: Date) -> Result<Date, Failure> {
+    let named: Option<Date> = text.parse().ok().filter(|_| text.len() == 10);
+    let later = || {
+        let days = duration_seconds(text)?.div_euclid(86_400);
+        today.checked_add(Span::new().try_days(days).ok()?).ok()
+    };
+    named.or_else(later).ok_or_else(|| {
+        Failure::usage(format!("{option} {text:?} is neither a day nor a duration"))
+            .hint("write 2026-12-24, or 14d or 4w from today")
+    })
+}
+
+/// A length of time, in seconds.
+pub(super) fn seconds(option: &str, text: &str) -> Result<i64, Failure> {
+    duration_seconds(text).ok_or_else(|| {
+        Failure::usage(format!("{option} {text:?} is not a duration"))
+            .hint("write a duration such as 90s, 30m, 12h, 7d or 2w")
+    })
+}
+
 /// The window of a command that was given none.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum DefaultWindow {

@@ -29,6 +29,7 @@ pub(super) struct RawConfig {
     pub(super) aws: RawAws,
     pub(super) store: RawStore,
     pub(super) verify: RawVerify,
+    pub(super) notify: Vec<Spanned<RawNotify>>,
 }
 
 /// Access to accounts, and data requested from AWS.
@@ -171,6 +172,52 @@ pub(super) struct RawLogs {
     pub(super) accounts: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) regions: Vec<Spanned<String>>,
+}
+
+/// A place that is told what is new.
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+#[serde(expecting = "a table")]
+pub(super) struct RawNotify {
+    pub(super) name: Option<String>,
+    pub(super) min_severity: Option<Spanned<String>>,
+    pub(super) webhook: Option<Spanned<RawWebhook>>,
+    pub(super) sns: Option<RawSns>,
+    #[serde(rename = "security-hub")]
+    pub(super) security_hub: Option<RawAwsTarget>,
+    pub(super) s3: Option<RawAwsTarget>,
+}
+
+/// A webhook.
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+#[serde(expecting = "a table")]
+pub(super) struct RawWebhook {
+    pub(super) url_env: Option<String>,
+    pub(super) url_file: Option<String>,
+    pub(super) format: Option<Spanned<String>>,
+    pub(super) ca_bundle: Option<String>,
+}
+
+/// A topic of Amazon SNS.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[serde(expecting = "a table")]
+pub(super) struct RawSns {
+    pub(super) topic_arn: Spanned<String>,
+    pub(super) role_arn: Option<Spanned<String>>,
+    pub(super) external_id: Option<String>,
+}
+
+/// An account and Region of AWS; a bucket, where it has a URL.
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+#[serde(expecting = "a table")]
+pub(super) struct RawAwsTarget {
+    pub(super) url: Option<Spanned<String>>,
+    pub(super) region: Option<Spanned<String>>,
+    pub(super) role_arn: Option<Spanned<String>>,
+    pub(super) external_id: Option<String>,
 }
 
 /// A table of Trino.

@@ -2,7 +2,9 @@
 
 mod checker;
 mod engines;
+
 mod file;
+mod notify;
 mod producers;
 mod reference;
 mod roads;
@@ -11,6 +13,9 @@ mod sources;
 
 pub use checker::ConfigError;
 pub use engines::{AthenaSettings, EngineLogs, EngineMode, EngineSettings, TrinoSettings};
+pub use notify::{
+    AwsTarget, NotifyChannel, NotifyTarget, SecretPlace, WebhookFormat, WebhookSettings,
+};
 pub use reference::{ConfigKey, ConfigSection, SECTIONS, reference};
 pub use settings::Settings;
 pub use sources::{

@@ -72,7 +72,7 @@ const INTRODUCTION: &str = "# The configuration
 ";
 
 /// All sections, in the order of the document.
-pub const SECTIONS: [ConfigSection; 20] = [
+pub const SECTIONS: [ConfigSection; 21] = [
     ConfigSection {
         header: "[hub]",
         about: "The account of Quick. Without it, roles are discovered from the logs.",
@@ -425,6 +425,44 @@ pub const SECTIONS: [ConfigSection; 20] = [
         ],
     },
     ConfigSection {
+        header: "[[notify]]",
+        about: "Who is told of new and grown incidents, after all is written ([nightly.md](nightly.md#notify)): one of `webhook`, `sns`, `security-hub` and `s3`.",
+        keys: &[
+            key(
+                "name",
+                TEXT,
+                "its name: what was sent is remembered by it; default: the way there",
+            ),
+            key(
+                "min_severity",
+                "a severity",
+                "findings below it are not sent; default: high",
+            ),
+            key(
+                "webhook",
+                "a table",
+                "`url_env` (an environment variable) or `url_file`, which has the URL; `format`: `json` (default), `slack` or `teams`; \
+                 `ca_bundle` (PEM)",
+            ),
+            key(
+                "sns",
+                "a table",
+                "`topic_arn`; `role_arn` and `external_id` of a role to assume",
+            ),
+            key(
+                "security-hub",
+                "a table",
+                "findings are imported into the account and Region of `[security_hub]`, and archived when they are resolved; `region`, \
+                 `role_arn`, `external_id`",
+            ),
+            key(
+                "s3",
+                "a table",
+                "the files of the report are put below `url` (`s3://bucket/prefix`); `region`, `role_arn`, `external_id`",
+            ),
+        ],
+    },
+    ConfigSection {
         header: "[verify]",
         about: "Inputs of verification, instead of requests to AWS.",
         keys: &[
@@ -515,6 +553,7 @@ mod tests {
         assert_eq!(listed("[aws]"), taken::<file::RawAws>());
         assert_eq!(listed("[store]"), taken::<file::RawStore>());
         assert_eq!(listed("[verify]"), taken::<file::RawVerify>());
+        assert_eq!(listed("[[notify]]"), taken::<file::RawNotify>());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::file::{
     RawBase, RawConfig, RawConsumer, RawExports, RawHub, RawPath, RawRule, RawSecurityHub,
     RawSuppression,
 };
+use super::notify::NotifyTarget;
 use super::sources::{
     AuditRoles, AwsSettings, ExportLocation, LogLocation, S3Settings, StoreSettings,
 };
@@ -67,6 +68,8 @@ pub struct Settings {
     pub security_hub_region: Option<String>,
     /// Access to accounts, and data requested from AWS.
     pub aws: AwsSettings,
+    /// Targets of news.
+    pub notify: Vec<NotifyTarget>,
     /// The location of the store.
     pub store: StoreSettings,
     /// The lines of rules and their options.
@@ -254,6 +257,7 @@ impl Checker<'_> {
             },
             is_unscanned_dml_free: raw.pricing.floor_for_unscanned_dml == Some(false),
             usd_per_tb,
+            notify: self.notify(&raw.notify)?,
             rule_lines,
             suppression_lines,
             rules: raw

@@ -1,16 +1,7 @@
 //! Trino's protocol: a statement is posted, and its rows come by pages, each of which names the next.
 
 use crate::ports::{EngineError, EngineErrorKind, SqlEngine, StatementWatcher};
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorSettings, SharedHttpConnector,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::byte_stream::ByteStream;
+use crate::web::{WebAnswer, WebClient, WebSettings};
 use base64::Engine as _;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -19,15 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A page is answered within a second, with or without rows; a coordinator may be busy.
 const READ_TIMEOUT: Duration = Duration::from_mins(2);
 /// The number of times that a request is made: for a minute or so.
 const TRIES_MAX: u32 = 8;
 /// The same where the server has not answered anything yet: its name may be wrong.
 const FIRST_TRIES_MAX: u32 = 3;
-/// The longest wait that a server may ask for, in seconds.
-const RETRY_AFTER_MAX: u64 = 60;
 /// Letters of a URL that are shown.
 const URL_CHARS_SHOWN: usize = 100;
 /// Bytes of an answer that are taken; a page of Trino has some 16 MB.
@@ -63,7 +51,7 @@ pub struct Trino {
     server: TrinoServer,
     /// Scheme, host and port: requests go nowhere else.
     origin: String,
-    http: SharedHttpConnector,
+    web: WebClient,
     runtime: Runtime,
     /// Where the next pages of statements that run are: to be cancelled there.
     running: Arc<Mutex<BTreeSet<String>>>,
@@ -146,27 +134,13 @@ impl Trino {
             kind: EngineErrorKind::Refused,
         };
         let scheme = if server.is_plain { "http" } else { "https" };
-        let settings = HttpConnectorSettings::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .build();
-        let trusted = match &server.ca_bundle {
-            Some(bundle) => TrustStore::empty().with_pem_certificate(bundle.as_slice()),
-            None => TrustStore::empty().with_native_roots(true),
-        };
-        let tls = TlsContext::builder().with_trust_store(trusted).build();
-        let tls = tls.map_err(|error| refused(format!("trino: the CA bundle: {error}")))?;
-        let proxy = if server.is_plain {
-            ProxyConfig::disabled()
-        } else {
-            ProxyConfig::from_env()
-        };
-        let connector = Connector::builder()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .tls_context(tls)
-            .proxy_config(proxy)
-            .connector_settings(settings)
-            .build();
+        let web = WebClient::new(WebSettings {
+            is_plain: server.is_plain,
+            ca_bundle: server.ca_bundle.clone(),
+            read_timeout: READ_TIMEOUT,
+            answer_bytes_max: ANSWER_BYTES_MAX,
+        });
+        let web = web.map_err(|error| refused(format!("trino: {error}")))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -175,7 +149,7 @@ impl Trino {
             .map_err(|error| refused(format!("cannot start threads for trino: {error}")))?;
         Ok(Self {
             origin: format!("{scheme}://{}", server.authority),
-            http: SharedHttpConnector::new(connector),
+            web,
             running: Arc::default(),
             is_cancelled: AtomicBool::new(false),
             has_answered: AtomicBool::new(false),
@@ -237,8 +211,8 @@ impl Trino {
                 std::future::pending::<()>().await;
             }
             let (error, asked_to_wait) = match self.ask(method, url, body).await {
-                Ok((status, text, wait)) => match status {
-                    200 => match serde_json::from_slice(&text) {
+                Ok(WebAnswer { status, body, wait }) => match status {
+                    200 => match serde_json::from_slice(&body) {
                         Ok(page) => return Ok(page),
                         // It was cut short: the same page can be asked for again.
                         Err(error) => (format!("the answer cannot be read: {error}"), None),
@@ -250,7 +224,7 @@ impl Trino {
                         return Err(self.error(EngineErrorKind::Passing, &message));
                     }
                     _ => {
-                        let message = format!("HTTP {status}: {}", shortened(&text));
+                        let message = format!("HTTP {status}: {}", shortened(&body));
                         return Err(self.error(EngineErrorKind::Refused, &message));
                     }
                 },
@@ -274,47 +248,23 @@ impl Trino {
         }
     }
 
-    /// Makes one request: status, body, and how long the server asks to wait.
-    async fn ask(
-        &self,
-        method: &str,
-        url: &str,
-        body: &str,
-    ) -> Result<(u16, Vec<u8>, Option<Duration>), String> {
-        let mut request = HttpRequest::new(SdkBody::from(body.to_owned()));
-        let wrong = |error: &dyn std::error::Error| with_causes(error);
-        request.set_method(method).map_err(|error| wrong(&error))?;
-        request.set_uri(url).map_err(|error| wrong(&error))?;
-        let headers = request.headers_mut();
-        headers.insert("x-trino-user", self.server.user.clone());
-        headers.insert("x-trino-source", SOURCE);
-        headers.insert("x-trino-client-tags", SOURCE);
-        headers.insert(
-            "user-agent",
-            concat!("qs-audit/", env!("CARGO_PKG_VERSION")),
-        );
+    /// Makes one request.
+    async fn ask(&self, method: &str, url: &str, body: &str) -> Result<WebAnswer, String> {
+        let mut headers = vec![
+            ("x-trino-user", self.server.user.clone()),
+            ("x-trino-source", SOURCE.to_owned()),
+            ("x-trino-client-tags", SOURCE.to_owned()),
+        ];
         if let Some(password) = &self.server.password {
             let told = format!("{}:{password}", self.server.user);
             let told = base64::engine::general_purpose::STANDARD.encode(told);
-            headers.insert("authorization", format!("Basic {told}"));
+            headers.push(("authorization", format!("Basic {told}")));
         }
-        let response = self.http.call(request).await;
-        let response: HttpResponse = response.map_err(|error| wrong(&error))?;
-        self.has_answered.store(true, Ordering::Relaxed);
-        let status = response.status().as_u16();
-        let seconds = response.headers().get("retry-after");
-        let seconds = seconds.and_then(|seconds| seconds.parse::<u64>().ok());
-        let wait = seconds.map(|seconds| Duration::from_secs(seconds.min(RETRY_AFTER_MAX)));
-        let length = response.headers().get("content-length");
-        let length = length.and_then(|length| length.parse::<u64>().ok());
-        if length.is_some_and(|length| length > ANSWER_BYTES_MAX) {
-            return Err("the answer is too large".to_owned());
+        let answer = self.web.send(method, url, &headers, body.to_owned()).await;
+        if answer.is_ok() {
+            self.has_answered.store(true, Ordering::Relaxed);
         }
-        let body = ByteStream::new(response.into_body()).collect();
-        let body = tokio::time::timeout(READ_TIMEOUT, body).await;
-        let body = body.map_err(|_| "the answer stopped in the middle".to_owned())?;
-        let body = body.map_err(|error| wrong(&error))?;
-        Ok((status, body.to_vec(), wait))
+        answer
     }
 }
 
@@ -365,18 +315,6 @@ fn is_below(url: &str, origin: &str) -> bool {
         let rest = url.strip_prefix(origin);
         rest.is_some_and(|rest| rest.starts_with('/'))
     })
-}
-
-/// An error with all of its causes.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        told.push_str(": ");
-        told.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    told
 }
 
 /// The beginning of a text that a server sent.

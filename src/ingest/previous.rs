@@ -120,7 +120,7 @@ fn compared_with(before: &RawValue) -> Result<Previous, PreviousError> {
         window_end: time(member(before, "window_end")),
         ..Previous::default()
     };
-    add_all(member(before, "findings"), &mut known)?;
+    add_all(member(before, "findings"), false, &mut known)?;
     if let Some(rules) = member(before, "rules_ran").filter(|rules| is_list(rules)) {
         let mut ran = BTreeSet::new();
         for_each_of(Some(rules), &mut |rule| {
@@ -133,11 +133,12 @@ fn compared_with(before: &RawValue) -> Result<Previous, PreviousError> {
 
 /// Shown, filtered out, suppressed, or not looked for that time: all of it was known.
 fn read_document(document: &RawValue, previous: &mut Previous) -> Result<(), PreviousError> {
-    for list in ["not_observed", "findings", "hidden"] {
-        add_all(member(document, list), previous)?;
+    for list in ["resolved", "not_observed", "findings", "hidden"] {
+        let is_resolved = list == "resolved";
+        add_all(member(document, list), is_resolved, previous)?;
     }
     try_for_each_of(member(document, "suppressed"), &mut |one| {
-        member(one, "finding").map_or(Ok(()), |finding| add(finding, previous))
+        member(one, "finding").map_or(Ok(()), |finding| add(finding, false, previous))
     })?;
     let ran = previous.rules_ran.get_or_insert_with(BTreeSet::new);
     for_each_of(member(document, "rules"), &mut |rule| {
@@ -150,17 +151,27 @@ fn read_document(document: &RawValue, previous: &mut Previous) -> Result<(), Pre
     Ok(())
 }
 
-fn add_all(list: Option<&RawValue>, previous: &mut Previous) -> Result<(), PreviousError> {
-    try_for_each_of(list, &mut |finding| add(finding, previous))
+fn add_all(
+    list: Option<&RawValue>,
+    is_resolved: bool,
+    previous: &mut Previous,
+) -> Result<(), PreviousError> {
+    try_for_each_of(list, &mut |finding| add(finding, is_resolved, previous))
 }
 
 /// Roles of one finding that are read.
 const ROLES_MAX: usize = 1000;
+/// Keys of the evidence of one finding that are read.
+const KEYS_MAX: usize = 1000;
 /// Members of a subject that are read; rules name at most four.
 const SUBJECT_MAX: usize = 16;
 
-fn add(value: &RawValue, previous: &mut Previous) -> Result<(), PreviousError> {
+fn add(value: &RawValue, is_resolved: bool, previous: &mut Previous) -> Result<(), PreviousError> {
     let text = |name: &str| text_of(member(value, name)).map(Cow::into_owned);
+    let number = |name: &str| member(value, name).and_then(|number| number.get().parse().ok());
+    // What a report was compared with says it of each.
+    let told = member(value, "is_resolved").is_some_and(|told| told.get() == "true");
+    let is_resolved = is_resolved || told;
     let finding = (|| {
         let mut subject = Vec::new();
         if let Some(told) = member(value, "subject").filter(|told| is_object(told)) {
@@ -176,8 +187,15 @@ fn add(value: &RawValue, previous: &mut Previous) -> Result<(), PreviousError> {
                 role_arns.extend(text_of(Some(arn)).map(|arn| RoleArn::from(&*arn)));
             }
         });
+        let mut evidence_keys = BTreeSet::new();
+        for_each_of(member(value, "evidence_keys"), &mut |key| {
+            if evidence_keys.len() < KEYS_MAX {
+                evidence_keys.extend(text_of(Some(key)).map(Text::from));
+            }
+        });
         Some(PreviousFinding {
             finding_id: text("finding_id")?,
+            incident_id: text("incident_id").unwrap_or_default(),
             rule: text("rule")?,
             severity: text("severity").and_then(|severity| Severity::parse(&severity)),
             title: text("title")?,
@@ -187,6 +205,9 @@ fn add(value: &RawValue, previous: &mut Previous) -> Result<(), PreviousError> {
             role_arns,
             first_seen: time(member(value, "first_seen"))?,
             last_seen: time(member(value, "last_seen"))?,
+            occurrence: number("occurrence").unwrap_or(1),
+            evidence_keys,
+            is_resolved,
         })
     })();
     let finding =

@@ -1,54 +1,15 @@
 //! The findings of rules (ARCHITECTURE.md#how-rules-are-evaluated).
 
 use super::ids::{AccountId, EventId, RoleArn};
+use super::incident::Incident;
 use super::integrity::Integrity;
+pub use super::severity::{FindingStatus, Severity};
 use super::text::Text;
 use super::time::UtcSecond;
 use super::window::TimeWindow;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The severity of a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
-#[strum(serialize_all = "kebab-case")]
-pub enum Severity {
-    /// Information without a need to act.
-    Info,
-    /// To be looked at some time.
-    Low,
-    /// To be looked at.
-    Medium,
-    /// To be looked at today.
-    High,
-    /// To be looked at now.
-    Critical,
-}
-
-impl Severity {
-    /// The severity of this spelling.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|severity| severity.as_str() == text)
-    }
-
-    /// All severities, the worst first.
-    pub const ALL: [Self; 5] = [
-        Self::Critical,
-        Self::High,
-        Self::Medium,
-        Self::Low,
-        Self::Info,
-    ];
-
-    /// The severity as outputs spell it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
 
 /// The subject of a finding: named values, in the order the rule gives them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,36 +69,19 @@ impl Evidence {
     }
 }
 
-/// The status of a finding, compared with an earlier run.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    strum::IntoStaticStr,
-    strum::VariantArray,
-)]
-#[strum(serialize_all = "kebab-case")]
-pub enum FindingStatus {
-    /// It did not, or there was none.
-    New,
-    /// It did.
-    Ongoing,
-}
-
-impl FindingStatus {
-    /// All of them.
-    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
-
-    /// The status as outputs spell it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
+/// What a person said about findings that they know of: it silences these for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// The person who looks after it.
+    pub owner: String,
+    /// Their words about it.
+    pub note: Option<String>,
+    /// The first day on which it does not count any more.
+    pub until: Date,
+    /// The severity that was acknowledged: what gets worse rings again.
+    pub severity: Severity,
+    /// The occurrence that was acknowledged: what happens again rings again.
+    pub occurrence: u64,
 }
 
 /// Ids that a finding names at most; how many there are is told separately.
@@ -148,6 +92,8 @@ pub const FINDING_IDS_MAX: usize = 1000;
 pub struct Finding {
     /// `f-` and 12 hex digits of rule and subject: the same every night.
     pub finding_id: String,
+    /// The incident that it belongs to: `i-` and 12 hex digits; empty until all findings are known.
+    pub incident_id: String,
     /// The rule's id.
     pub rule: &'static str,
     /// The severity.
@@ -182,11 +128,25 @@ pub struct Finding {
     pub last_seen: UtcSecond,
     /// The number of occurrences in the window.
     pub count: u64,
-    /// The status, compared with an earlier run.
+    /// The status, compared with earlier runs.
     pub status: FindingStatus,
+    /// Which occurrence this is, from 1: one more each time that it is told as news.
+    pub occurrence: u64,
+    /// What tells an event from its happening again: its days, callers, policies. Empty for conditions.
+    pub evidence_keys: BTreeSet<Text>,
+    /// The acknowledgement, if that still counts.
+    pub acknowledged: Option<Acknowledgement>,
     /// The worst integrity status of the log files that are its evidence; `None` if the run did not
     /// ask for it.
     pub integrity: Option<Integrity>,
+}
+
+impl Finding {
+    /// Returns true if it is news that no one acknowledged.
+    #[must_use]
+    pub fn rings(&self) -> bool {
+        self.status.is_news() && self.acknowledged.is_none()
+    }
 }
 
 /// The outcome of a rule.
@@ -271,14 +231,16 @@ pub struct ExpiredSuppression {
     pub finding_ids: Vec<String>,
 }
 
-/// A finding of an earlier run.
+/// A finding of earlier runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreviousFinding {
     /// Its id.
     pub finding_id: String,
+    /// Its incident; empty where that is not known.
+    pub incident_id: String,
     /// Its rule.
     pub rule: String,
-    /// Its severity, where the file tells one.
+    /// The worst severity that it had, where the file tells one.
     pub severity: Option<Severity>,
     /// Its title.
     pub title: String,
@@ -294,12 +256,27 @@ pub struct PreviousFinding {
     pub first_seen: UtcSecond,
     /// The time it was last seen.
     pub last_seen: UtcSecond,
+    /// Which occurrence was the last, from 1.
+    pub occurrence: u64,
+    /// What tells its occurrences from others, as [`Finding::evidence_keys`]; empty where that is not known.
+    pub evidence_keys: BTreeSet<Text>,
+    /// True if its cause was gone when it was last looked for.
+    pub is_resolved: bool,
 }
 
-/// The findings of an earlier run.
+impl PreviousFinding {
+    /// The value of a name of the subject.
+    #[must_use]
+    pub fn subject(&self, name: &str) -> Option<&Text> {
+        let mut members = self.subject.iter();
+        members.find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+}
+
+/// The findings of earlier runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Previous {
-    /// Its findings by id, suppressed ones among them.
+    /// Findings by id, suppressed ones among them.
     pub findings: BTreeMap<String, PreviousFinding>,
     /// Rules that ran; `None` where the file does not tell.
     pub rules_ran: Option<BTreeSet<String>>,
@@ -323,8 +300,10 @@ pub struct Findings {
     pub window: TimeWindow,
     /// The baseline: the time before the window that was read, too.
     pub baseline: TimeWindow,
-    /// Findings, the worst first, then by rule and subject.
+    /// Findings: the worst first; of these, news first, then those of the worst incidents.
     pub findings: Vec<Finding>,
+    /// Findings that share a cause, the worst first.
+    pub incidents: Vec<Incident>,
     /// Findings that the configuration accepts.
     pub suppressed: Vec<Suppressed>,
     /// Suppressions that do not count any more.

@@ -2,6 +2,7 @@
 //!
 //! Nothing in here reads, writes, or knows where data comes from.
 
+pub mod ack_record;
 mod arn;
 pub mod audit;
 pub mod bill;
@@ -21,18 +22,21 @@ pub mod finding;
 pub mod function_sessions;
 pub mod identity;
 pub mod ids;
+pub mod incident;
 pub mod indexed;
 pub mod integrity;
 pub mod inventory;
 pub mod json;
 pub mod key;
 pub mod link;
+pub mod message;
 pub mod money;
 pub mod pattern;
 pub mod region;
 pub mod relevance;
 pub mod road;
 pub mod set;
+pub mod severity;
 pub mod size;
 pub mod table;
 pub mod table_name;

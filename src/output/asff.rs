@@ -6,11 +6,13 @@ use super::human::is_deceptive;
 use super::not_read::NotRead;
 use crate::model::finding::{Finding, Findings, PreviousFinding, Severity};
 use crate::model::ids::RoleArn;
+use crate::model::message::NightAlarm;
 use crate::model::region::partition;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::records::findings::evidence;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 const SCHEMA_VERSION: &str = "2018-10-08";
@@ -27,6 +29,8 @@ const RESOURCES_MAX: usize = 32;
 const RESOURCE_ID_LETTERS_MAX: usize = 512;
 const PRODUCT_FIELDS_MAX: usize = 50;
 const FIELD_LETTERS_MAX: usize = 2048;
+/// Findings of the same incident that a finding names; Security Hub takes ten.
+const RELATED_MAX: usize = 10;
 /// Ids that a field names at most.
 const FIELD_IDS_MAX: usize = 20;
 
@@ -168,6 +172,10 @@ fn product_fields(finding: &Finding) -> Map<String, Value> {
         }
     };
     add("qs-audit/rule".to_owned(), finding.rule);
+    add("qs-audit/incident_id".to_owned(), &finding.incident_id);
+    if let Some(acknowledged) = &finding.acknowledged {
+        add("qs-audit/acknowledged_by".to_owned(), &acknowledged.owner);
+    }
     add("qs-audit/count".to_owned(), &finding.count.to_string());
     add(
         "qs-audit/chain_ids".to_owned(),
@@ -221,7 +229,13 @@ fn envelope(told: &FindingFields<'_>, hub: &SecurityHub, end: UtcSecond) -> Valu
     })
 }
 
-fn of_finding(finding: &Finding, is_suppressed: bool, hub: &SecurityHub, end: UtcSecond) -> Value {
+fn of_finding(
+    finding: &Finding,
+    related: &[String],
+    is_suppressed: bool,
+    hub: &SecurityHub,
+    end: UtcSecond,
+) -> Value {
     let subject = finding.subject.0.iter().map(|(name, value)| (*name, value));
     let advice = format!("{} ({})", finding.next_step, finding.command);
     let told = FindingFields {
@@ -239,6 +253,14 @@ fn of_finding(finding: &Finding, is_suppressed: bool, hub: &SecurityHub, end: Ut
     value["Resources"] = resources(subject, &finding.role_arns, hub).into();
     value["ProductFields"] = product_fields(finding).into();
     value["RecordState"] = if is_suppressed { "ARCHIVED" } else { "ACTIVE" }.into();
+    let related = related.iter().filter(|id| **id != finding.finding_id);
+    let related = related.take(RELATED_MAX);
+    let related: Vec<Value> = related
+        .map(|id| json!({"ProductArn": hub.product_arn(), "Id": format!("qs-audit/{id}")}))
+        .collect();
+    if !related.is_empty() {
+        value["RelatedFindings"] = related.into();
+    }
     if value.to_string().len() + FIELD_LETTERS_MAX * 4 > FINDING_BYTES_MAX {
         // Fields are for convenience; the finding itself is far below the limit.
         value["ProductFields"] = json!({"qs-audit/rule": finding.rule});
@@ -265,6 +287,32 @@ fn of_resolved(previous: &PreviousFinding, hub: &SecurityHub, end: UtcSecond) ->
     value
 }
 
+/// Types of findings about the audit itself.
+const ALARM_RULE: &str = "night";
+
+/// What is wrong with a night itself, as an argument of `BatchImportFindings`.
+#[must_use]
+pub fn alarms(alarms: &[NightAlarm], hub: &SecurityHub, at: UtcSecond) -> Value {
+    let findings = alarms.iter().map(|alarm| {
+        let id = format!("night-{}", alarm.code);
+        let title = format!("qs-audit: {}", alarm.code);
+        let told = FindingFields {
+            id: &id,
+            rule: ALARM_RULE,
+            first_seen: at,
+            last_seen: at,
+            severity: json!({"Label": label(Severity::High)}),
+            title: &title,
+            description: &alarm.text,
+        };
+        let mut value = envelope(&told, hub, at);
+        value["Resources"] = resources(std::iter::empty(), &[], hub).into();
+        value["RecordState"] = "ACTIVE".into();
+        value
+    });
+    json!({"Findings": findings.collect::<Vec<_>>()})
+}
+
 /// Writes batches, one per line, each an argument of `--cli-input-json`: findings,
 /// then suppressed ones and those that are gone, archived, as of `end`.
 ///
@@ -279,11 +327,19 @@ pub fn write(
     end: UtcSecond,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
+    let of_incident = settled.incidents.iter();
+    let of_incident: BTreeMap<&str, &[String]> = of_incident
+        .map(|incident| (incident.incident_id.as_str(), &incident.finding_ids[..]))
+        .collect();
+    let related = |finding: &Finding| {
+        let all = of_incident.get(finding.incident_id.as_str());
+        all.copied().unwrap_or_default()
+    };
     let found = findings
         .iter()
-        .map(|finding| of_finding(finding, false, hub, end));
+        .map(|finding| of_finding(finding, related(finding), false, hub, end));
     let suppressed = settled.suppressed.iter();
-    let suppressed = suppressed.map(|one| of_finding(&one.finding, true, hub, end));
+    let suppressed = suppressed.map(|one| of_finding(&one.finding, &[], true, hub, end));
     let gone = settled
         .resolved
         .iter()

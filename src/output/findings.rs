@@ -5,6 +5,7 @@ use super::human::{count, line, minute, plural, safe, window_text};
 use crate::model::finding::{
     Finding, FindingStatus, Findings, PreviousFinding, RuleState, Severity, Suppression,
 };
+use crate::model::incident::Incident;
 use crate::model::integrity::Integrity;
 use crate::model::text::Text;
 use crate::output::repeated::RepeatedOptions;
@@ -51,18 +52,32 @@ pub fn write(
         options: about.options,
         chain_rules: ChainRules::of(shown),
     };
+    let groups = shown_incidents(findings, shown);
     for severity in Severity::ALL {
-        let of: Vec<&&Finding> = shown
+        let of: Vec<&ShownIncident<'_>> = groups
             .iter()
-            .filter(|one| one.severity == severity)
+            .filter(|(_, own)| own.iter().any(|finding| finding.severity == severity))
+            .filter(|(_, own)| own.iter().all(|finding| finding.severity <= severity))
             .collect();
         if of.is_empty() {
             continue;
         }
-        let heading = format!("{} ({})", severity.as_str().to_uppercase(), of.len());
+        let number = of.iter().map(|(_, own)| own.len()).sum::<usize>();
+        let mut heading = format!(
+            "{} ({}",
+            severity.as_str().to_uppercase(),
+            plural(number as u64, "finding")
+        );
+        if number > of.len() {
+            let _ = write!(heading, " in {}", plural(of.len() as u64, "incident"));
+        }
+        heading.push(')');
         line!(writer, "{}", painted(&heading, color(severity), page))?;
-        for finding in of {
-            write_finding(finding, &of_page, page, writer)?;
+        for (incident, own) in of {
+            match own[..] {
+                [single] => write_finding(single, &of_page, page, writer)?,
+                _ => write_incident(incident, own, &of_page, page, writer)?,
+            }
         }
         line!(writer)?;
     }
@@ -116,6 +131,100 @@ pub fn write_titles(
     line!(writer, "{}", summary(findings, &all))
 }
 
+/// An incident with those of its findings that are shown.
+type ShownIncident<'a> = (&'a Incident, Vec<&'a Finding>);
+
+/// Incidents with findings that are shown, the worst first.
+fn shown_incidents<'a>(findings: &'a Findings, shown: &[&'a Finding]) -> Vec<ShownIncident<'a>> {
+    let mut by_incident: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+    for finding in shown {
+        by_incident
+            .entry(&finding.incident_id)
+            .or_default()
+            .push(finding);
+    }
+    let incidents = findings.incidents.iter();
+    let with_shown = incidents.filter_map(|incident| {
+        let own = by_incident.remove(incident.incident_id.as_str())?;
+        Some((incident, own))
+    });
+    with_shown.collect()
+}
+
+/// Findings of an incident that are named; the others are counted.
+const INCIDENT_FINDINGS_MAX: usize = 12;
+
+/// Writes findings that share a cause: one line for each, and one next step.
+fn write_incident(
+    incident: &Incident,
+    own: &[&Finding],
+    about: &OfPage<'_>,
+    page: TextLayout,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    let status = status_text(about.findings, incident.status.as_str());
+    let title = format!("{status}{}", safe(&incident.title));
+    for line in wrapped(&title, page, 2) {
+        line!(writer, "  {}", painted(&line, "1", page))?;
+    }
+    let indent = " ".repeat(INDENT);
+    let (first, last) = (minute(incident.first_seen), minute(incident.last_seen));
+    let seen = if first == last {
+        first
+    } else {
+        format!("{first} to {last}")
+    };
+    let facts = [
+        incident.incident_id.clone(),
+        plural(own.len() as u64, "finding"),
+        seen,
+    ];
+    for line in wrapped(&facts.join(" · "), page, INDENT) {
+        line!(writer, "{indent}{}", painted(&line, "2", page))?;
+    }
+    for finding in own.iter().take(INCIDENT_FINDINGS_MAX) {
+        let status = status_text(about.findings, finding.status.as_str());
+        let who = acknowledged_by(finding);
+        let line = format!(
+            "{}: {status}{} ({} {}{who})",
+            finding.severity.as_str(),
+            safe(&finding.title),
+            finding.rule,
+            finding.finding_id
+        );
+        for (number, line) in wrapped(&line, page, INDENT + 2).into_iter().enumerate() {
+            let start = if number == 0 { "- " } else { "  " };
+            line!(writer, "{indent}{start}{line}")?;
+        }
+    }
+    let more = own.len().saturating_sub(INCIDENT_FINDINGS_MAX);
+    if more > 0 {
+        line!(writer, "{indent}- and {more} more: --format json has them")?;
+    }
+    write_next(&incident.next_step, &incident.command, about, page, writer)
+}
+
+/// The status, where there was anything to compare with.
+fn status_text(findings: &Findings, status: &str) -> String {
+    if findings.has_previous {
+        format!("{status}: ")
+    } else {
+        String::new()
+    }
+}
+
+/// The acknowledgement of a finding, if that counts.
+fn acknowledged_by(finding: &Finding) -> String {
+    let acknowledged = finding.acknowledged.as_ref();
+    acknowledged.map_or_else(String::new, |one| {
+        format!(
+            " · acknowledged by {} until {}",
+            safe(&one.owner),
+            one.until
+        )
+    })
+}
+
 /// The shared context of all findings of a page.
 struct OfPage<'a> {
     findings: &'a Findings,
@@ -130,11 +239,7 @@ fn write_finding(
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     let findings = about.findings;
-    let status = match (findings.has_previous, finding.status) {
-        (false, _) => "",
-        (true, FindingStatus::New) => "new: ",
-        (true, FindingStatus::Ongoing) => "ongoing: ",
-    };
+    let status = status_text(findings, finding.status.as_str());
     let title = format!("{status}{}", safe(&finding.title));
     for line in wrapped(&title, page, 2) {
         line!(writer, "  {}", painted(&line, "1", page))?;
@@ -147,6 +252,17 @@ fn write_finding(
     facts.push(seen(finding, findings));
     facts.push(places(finding));
     facts.extend(finding.integrity.map(rests_on));
+    if let Some(one) = &finding.acknowledged {
+        let note = one
+            .note
+            .as_deref()
+            .map_or_else(String::new, |note| format!(" ({})", safe(note)));
+        facts.push(format!(
+            "acknowledged by {} until {}{note}",
+            safe(&one.owner),
+            one.until
+        ));
+    }
     let others: Vec<&str> = about.chain_rules.others(finding).into_iter().collect();
     if !others.is_empty() {
         facts.push(format!("the same chains: {}", others.join(", ")));
@@ -154,11 +270,22 @@ fn write_finding(
     for line in wrapped(&facts.join(" · "), page, INDENT) {
         line!(writer, "{indent}{}", painted(&line, "2", page))?;
     }
-    for line in wrapped(&format!("next: {}", safe(&finding.next_step)), page, INDENT) {
+    write_next(&finding.next_step, &finding.command, about, page, writer)
+}
+
+/// Writes the one thing to do next.
+fn write_next(
+    next_step: &str,
+    command: &str,
+    about: &OfPage<'_>,
+    page: TextLayout,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    let indent = " ".repeat(INDENT);
+    for line in wrapped(&format!("next: {}", safe(next_step)), page, INDENT) {
         line!(writer, "{indent}{}", painted(&line, "36", page))?;
     }
     // A command stays in one piece, to be copied.
-    let command = &finding.command;
     line!(
         writer,
         "{indent}  {}",
@@ -384,10 +511,7 @@ fn summary(findings: &Findings, shown: &[&Finding]) -> String {
         }
     };
     if findings.has_previous {
-        let new = shown
-            .iter()
-            .filter(|one| one.status == FindingStatus::New)
-            .count();
+        let new = shown.iter().filter(|one| one.status.is_news()).count();
         let _ = write!(
             text,
             "; {new} new, {} ongoing, {} resolved, {} not observed",
@@ -434,7 +558,7 @@ fn painted(text: &str, code: &str, page: TextLayout) -> String {
 
 /// Lines that fit the page next to an indent; an id that is longer has a line of its
 /// own.
-fn wrapped(text: &str, page: TextLayout, indent: usize) -> Vec<String> {
+pub(super) fn wrapped(text: &str, page: TextLayout, indent: usize) -> Vec<String> {
     let room = usize::from(page.width)
         .saturating_sub(indent)
         .max(LINE_LETTERS_MIN);

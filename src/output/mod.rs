@@ -3,6 +3,7 @@
 //! Text from logs is hostile wherever it is shown: each format escapes for where
 //! it goes.
 
+pub mod acknowledged;
 pub mod asff;
 pub mod chain_table;
 pub mod chargeback;
@@ -13,6 +14,7 @@ pub mod flat_table;
 pub mod focus;
 pub mod human;
 pub mod json;
+pub mod messages;
 pub mod not_read;
 pub mod ocsf;
 pub mod page_text;

@@ -107,7 +107,7 @@ fn of_finding(finding: &Finding, is_suppressed: bool, end: UtcSecond, partition:
     let activity = match finding.status {
         _ if is_suppressed => SUPPRESS,
         FindingStatus::New => CREATE,
-        FindingStatus::Ongoing => UPDATE,
+        FindingStatus::Again | FindingStatus::Worse | FindingStatus::Ongoing => UPDATE,
     };
     // One for each run, so that none is taken for a repeat of another.
     let uid = format!("{}-{}-{}", finding.finding_id, end.unix(), activity.0);
@@ -121,6 +121,7 @@ fn of_finding(finding: &Finding, is_suppressed: bool, end: UtcSecond, partition:
     let related: Vec<Value> = events
         .map(|id| json!({"uid": id.to_string(), "product": {"vendor_name": "AWS", "name": "CloudTrail"}}))
         .collect();
+    event["metadata"]["correlation_uid"] = finding.incident_id.clone().into();
     event["message"] = bounded(&finding.title).into();
     event["is_alert"] = (finding.severity >= Severity::High && !is_suppressed).into();
     event["count"] = finding.count.into();
@@ -169,6 +170,9 @@ fn of_finding(finding: &Finding, is_suppressed: bool, end: UtcSecond, partition:
         "subject": members,
         "chain_ids": chains,
         "chain_count": finding.chain_count,
+        "incident_id": finding.incident_id,
+        "occurrence": finding.occurrence,
+        "acknowledged_by": finding.acknowledged.as_ref().map(|one| bounded(&one.owner)),
     });
     event
 }

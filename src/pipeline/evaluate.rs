@@ -55,13 +55,30 @@ pub(super) fn evaluate(
         suppressions: &checks.suppressions,
         as_of: checks.as_of,
         previous: checks.previous.as_ref(),
+        acknowledged: &checks.acknowledged,
+        is_own_account: &|account| {
+            let first = (account.clone(), Region::default());
+            let mut logged = places_logged.range(first..);
+            facts.is_declared(account) || logged.next().is_some_and(|(known, _)| known == account)
+        },
     };
     let trends = if checks.trends {
         rules::trends(&checks.rules, &facts)
     } else {
         Vec::new()
     };
-    let findings = rules::reconcile(rules::check(&checks.rules, &facts), &settling);
+    let mut checked = rules::check(&checks.rules, &facts);
+    if let Some(previous) = &checks.previous {
+        let found = checked
+            .findings
+            .iter()
+            .map(|finding| finding.finding_id.as_str());
+        let found: BTreeSet<&str> = found.collect();
+        let mut remedied = rules::remedied(&checks.rules, &facts, previous);
+        remedied.retain(|id| !found.contains(id.as_str()));
+        checked.undone.extend(remedied);
+    }
+    let findings = rules::reconcile(checked, &settling);
     audit.findings = Some(findings);
     audit.trends = trends;
 }

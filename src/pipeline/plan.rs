@@ -7,7 +7,7 @@ use crate::model::chat_log::ChatLogs;
 use crate::model::coverage::{Coverage, Limits};
 use crate::model::data_catalogs::DataCatalogs;
 use crate::model::execution::Statistics;
-use crate::model::finding::{Previous, Suppression};
+use crate::model::finding::{Acknowledgement, Previous, Suppression};
 use crate::model::ids::AccountId;
 use crate::model::integrity::Integrity;
 use crate::model::inventory::Inventory;
@@ -18,7 +18,7 @@ use crate::reads;
 use crate::rules::{HistoryOptions, RuleSet};
 use crate::stitch;
 use jiff::civil::Date;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The plan of a run. No clock, no environment, no output in here.
@@ -77,8 +77,10 @@ pub struct Checks {
     pub suppressions: Vec<Suppression>,
     /// The day on which suppressions count or have expired.
     pub as_of: Date,
-    /// The findings of an earlier run.
+    /// The findings of earlier runs.
     pub previous: Option<Previous>,
+    /// Acknowledgements, by finding id.
+    pub acknowledged: BTreeMap<String, Acknowledgement>,
     /// True if the days of consumers are wanted, with their expected values.
     pub trends: bool,
 }

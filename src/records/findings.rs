@@ -25,6 +25,11 @@ fn with_text(fields: Fields<'_, Finding>) -> Fields<'_, Finding> {
             "`f-` and 12 hex digits of rule and subject: the same in every run",
             |finding| Some(finding.finding_id.clone()),
         )
+        .string(
+            "incident_id",
+            "the incident: `i-` and 12 hex digits of the cause that its findings share",
+            |finding| Some(finding.incident_id.clone()),
+        )
         .word("rule", "the id of the rule", [], |finding| {
             Some(finding.rule)
         })
@@ -105,12 +110,32 @@ fn with_occurrence(fields: Fields<'_, Finding>) -> Fields<'_, Finding> {
         })
         .word(
             "status",
-            "`new` or `ongoing`, compared with the earlier run",
+            "compared with earlier runs: `new`; `again`, if it happened with new evidence or had been resolved; `worse`, if its severity was lower; `ongoing`",
             FindingStatus::ALL
                 .iter()
                 .copied()
                 .map(FindingStatus::as_str),
             |finding| Some(finding.status.as_str()),
+        )
+        .integer(
+            "occurrence",
+            "which occurrence it is, from 1: one more each time that it is `again` or `worse`",
+            |finding| Some(finding.occurrence),
+        )
+        .texts(
+            "evidence_keys",
+            "what tells an event from its happening again: days, and digests of callers, policies and the like; empty for conditions",
+            |finding| Value::texts(&finding.evidence_keys),
+        )
+        .string(
+            "acknowledged_by",
+            "who acknowledged it; null if no one did, or it has got worse or happened again since",
+            |finding| Some(finding.acknowledged.as_ref()?.owner.clone()),
+        )
+        .day(
+            "acknowledged_until",
+            "the first day on which that does not count any more",
+            |finding| Some(finding.acknowledged.as_ref()?.until),
         )
         .word(
             "integrity",
@@ -132,6 +157,8 @@ fn with_occurrence(fields: Fields<'_, Finding>) -> Fields<'_, Finding> {
             "last_seen",
             "count",
             "status",
+            "occurrence",
+            "incident_id",
         ])
 }
 

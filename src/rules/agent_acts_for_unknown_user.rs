@@ -6,7 +6,7 @@ use super::history::is_agent;
 use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::chain::{Chain, Confidence};
-use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::finding::{Evidence, PreviousFinding, Severity, Subject};
 use crate::model::pattern;
 use crate::model::road::{ActingFor, ActingKind, canonical_quick_user, is_same_quick_user};
 use crate::model::text::Text;
@@ -39,6 +39,17 @@ const NO_ONE: &str = "unknown";
 impl Rule for AgentActsForUnknownUser {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn is_remedied(&self, finding: &PreviousFinding, context: &RuleContext<'_>) -> bool {
+        let subject = finding.subject("agent").zip(finding.subject("user"));
+        subject.is_some_and(|(agent, user)| {
+            if &**user == NO_ONE {
+                may_act_for_anyone(context, agent)
+            } else {
+                is_known(context, agent, user)
+            }
+        })
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {

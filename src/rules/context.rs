@@ -257,6 +257,16 @@ impl<'a> RuleContext<'a> {
         own.any(|(_, seen)| seen.is_in(&window))
     }
 
+    /// Returns true if an account logged anything in a Region in the window.
+    #[must_use]
+    pub fn is_place_logged(&self, account: &AccountId, region: &str) -> bool {
+        let window = self.input.window;
+        let first = (account.clone(), Region::from(region), Date::MIN);
+        let seen = self.input.coverage.seen.range(first..);
+        let mut own = seen.take_while(|((known, of, _), _)| known == account && **of == *region);
+        own.any(|(_, seen)| seen.is_in(&window))
+    }
+
     /// Days before the window on which any account logged.
     #[must_use]
     pub fn baseline_days(&self) -> BTreeSet<UtcDay> {

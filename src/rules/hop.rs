@@ -73,6 +73,15 @@ pub(super) fn role_text(role: &RoleName) -> Text {
     format!("{}:role/{}", role.account_id, role.name).into()
 }
 
+/// The role that [`role_text`] spells.
+pub(super) fn role_of_text(text: &str) -> Option<RoleName> {
+    let (account_id, name) = text.split_once(":role/")?;
+    Some(RoleName {
+        account_id: account_id.into(),
+        name: name.into(),
+    })
+}
+
 /// A caller without what changes from session to session: of a role session's ARN
 /// or principal id, the role.
 pub(super) fn steady_caller(caller: &str) -> Text {

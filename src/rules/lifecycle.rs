@@ -1,16 +1,19 @@
 //! Suppressions of the configuration, and findings of an earlier run.
 
+use super::incidents::incidents;
 use super::registry::find;
 use super::rule::{Checked, RuleKind};
 use crate::model::finding::{
-    ExpiredSuppression, Finding, FindingStatus, Findings, NotObserved, Previous, PreviousFinding,
-    RuleReport, RuleState, Suppressed, Suppression,
+    Acknowledgement, ExpiredSuppression, Finding, FindingStatus, Findings, NotObserved, Previous,
+    PreviousFinding, RuleReport, RuleState, Suppressed, Suppression,
 };
 use crate::model::ids::{AccountId, Region, RoleArn, is_account_id};
+use crate::model::incident::Incident;
 use crate::model::pattern::matches;
 use crate::model::window::TimeWindow;
 use jiff::civil::Date;
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The inputs of a finding's status.
 pub struct StatusInputs<'a> {
@@ -24,8 +27,12 @@ pub struct StatusInputs<'a> {
     pub suppressions: &'a [Suppression],
     /// The day on which suppressions count or have expired.
     pub as_of: Date,
-    /// The findings of an earlier run.
+    /// The findings of earlier runs.
     pub previous: Option<&'a Previous>,
+    /// Acknowledgements, by finding id.
+    pub acknowledged: &'a BTreeMap<String, Acknowledgement>,
+    /// Tells the accounts of the organization from others.
+    pub is_own_account: &'a dyn Fn(&AccountId) -> bool,
 }
 
 /// Settles findings: takes out what is suppressed, calls out suppressions that have
@@ -36,7 +43,8 @@ pub fn reconcile(found: Checked, by: &StatusInputs<'_>) -> Findings {
     let Checked {
         findings: mut all,
         reports: mut rules,
-        undone,
+        mut undone,
+        put_back,
     } = found;
     let mut settled = Findings {
         window: by.window,
@@ -47,89 +55,163 @@ pub fn reconcile(found: Checked, by: &StatusInputs<'_>) -> Findings {
     };
     if let Some(previous) = by.previous {
         note_rules_that_did_not_run(&mut rules, previous);
-        for finding in &mut all {
-            if let Some(known) = previous.findings.get(&finding.finding_id) {
-                finding.status = FindingStatus::Ongoing;
-                finding.first_seen = finding.first_seen.min(known.first_seen);
-            }
-        }
-        let still: BTreeSet<&str> = all.iter().map(|one| one.finding_id.as_str()).collect();
-        for known in previous.findings.values() {
-            if still.contains(known.finding_id.as_str()) {
-                continue;
-            }
-            let fate = if undone.contains(&known.finding_id) {
-                Fate::Resolved
-            } else {
-                fate(known, previous, &rules, by)
-            };
-            match fate {
-                Fate::Resolved => settled.resolved.push(known.clone()),
-                Fate::Forgotten => settled.forgotten += 1,
-                Fate::NotObserved(why) => settled.not_observed.push(NotObserved {
-                    finding: known.clone(),
-                    why,
-                }),
-            }
-        }
+        let is_open = |id: &String| {
+            previous
+                .findings
+                .get(id)
+                .is_some_and(|known| !known.is_resolved)
+        };
+        let put_back: BTreeSet<String> = put_back.into_iter().filter(is_open).collect();
+        all.retain(|finding| !put_back.contains(&finding.finding_id));
+        undone.extend(put_back);
+        settle_known(&mut all, previous, by);
+        settle_missing(&all, previous, &undone, (&rules, by), &mut settled);
+    }
+    for finding in &mut all {
+        let acknowledged = by.acknowledged.get(&finding.finding_id);
+        finding.acknowledged = acknowledged
+            .filter(|one| counts(one, finding, by.as_of))
+            .cloned();
     }
     settled
         .not_observed
-        .sort_by_key(|one| std::cmp::Reverse(one.finding.severity));
+        .sort_by_key(|one| Reverse(one.finding.severity));
     settled
         .resolved
-        .sort_by_key(|known| std::cmp::Reverse(known.severity));
+        .sort_by_key(|known| Reverse(known.severity));
     settled.rules = rules;
     suppress(all, by, &mut settled);
+    settled.incidents = incidents(&mut settled.findings, by.is_own_account);
+    put_in_order(&mut settled.findings, &settled.incidents);
     settled
+}
+
+/// Puts the worst first; of these, what is news, then what belongs to the worst and widest incidents, then
+/// what happened before what is so.
+fn put_in_order(findings: &mut [Finding], incidents: &[Incident]) {
+    let ranks = (0usize..).zip(incidents);
+    let ranks: BTreeMap<&str, usize> = ranks
+        .map(|(rank, incident)| (incident.incident_id.as_str(), rank))
+        .collect();
+    let is_condition = |finding: &Finding| {
+        find(finding.rule).is_some_and(|entry| entry.meta.kind == RuleKind::Condition)
+    };
+    findings.sort_by_cached_key(|finding| {
+        (
+            Reverse(finding.severity),
+            !finding.rings(),
+            !finding.status.is_news(),
+            ranks.get(finding.incident_id.as_str()).copied(),
+            is_condition(finding),
+            Reverse(finding.chain_count),
+            finding.rule,
+            finding.subject.clone(),
+        )
+    });
+}
+
+/// Tells what is new from what earlier runs have.
+fn settle_known(all: &mut [Finding], previous: &Previous, by: &StatusInputs<'_>) {
+    for finding in all {
+        let known = previous.findings.get(&finding.finding_id);
+        let Some(known) = known.filter(|known| !is_forgotten(known, by)) else {
+            continue;
+        };
+        finding.status = status(finding, known);
+        finding.occurrence = known.occurrence + u64::from(finding.status.is_news());
+        finding.first_seen = finding.first_seen.min(known.first_seen);
+    }
+}
+
+/// The status of a finding that earlier runs have.
+fn status(finding: &Finding, known: &PreviousFinding) -> FindingStatus {
+    let is_worse = known.severity.is_some_and(|worst| worst < finding.severity);
+    if known.is_resolved || happened_again(finding, known) {
+        FindingStatus::Again
+    } else if is_worse {
+        FindingStatus::Worse
+    } else {
+        FindingStatus::Ongoing
+    }
+}
+
+/// Returns true if an event happened with evidence that earlier runs do not have.
+fn happened_again(finding: &Finding, known: &PreviousFinding) -> bool {
+    if finding.evidence_keys.is_empty() {
+        return false;
+    }
+    if known.evidence_keys.is_empty() {
+        return known.last_seen.utc_day() < finding.last_seen.utc_day();
+    }
+    !finding.evidence_keys.is_subset(&known.evidence_keys)
+}
+
+/// Returns true if an acknowledgement still counts for a finding.
+fn counts(acknowledged: &Acknowledgement, finding: &Finding, as_of: Date) -> bool {
+    as_of < acknowledged.until
+        && finding.severity <= acknowledged.severity
+        && finding.occurrence <= acknowledged.occurrence
+}
+
+/// Settles findings of earlier runs that were not found again.
+fn settle_missing(
+    all: &[Finding],
+    previous: &Previous,
+    undone: &BTreeSet<String>,
+    (rules, by): (&[RuleReport], &StatusInputs<'_>),
+    settled: &mut Findings,
+) {
+    let still: BTreeSet<&str> = all.iter().map(|one| one.finding_id.as_str()).collect();
+    let open = previous
+        .findings
+        .values()
+        .filter(|known| !known.is_resolved);
+    for known in open.filter(|known| !still.contains(known.finding_id.as_str())) {
+        if undone.contains(&known.finding_id) {
+            settled.resolved.push(known.clone());
+        } else if is_forgotten(known, by) {
+            settled.forgotten += 1;
+        } else {
+            settled.not_observed.push(NotObserved {
+                finding: known.clone(),
+                why: why_not_observed(known, rules, by),
+            });
+        }
+    }
 }
 
 /// A finding that no one sees again and no one settles is forgotten after so long, as
 /// AWS Security Hub does.
 const OPEN_DAYS: i64 = 90;
 
-/// The status of an earlier finding that is not found again.
-enum Fate {
-    Resolved,
-    NotObserved(String),
-    Forgotten,
+fn is_forgotten(known: &PreviousFinding, by: &StatusInputs<'_>) -> bool {
+    let end = by.window.to.unwrap_or(known.last_seen);
+    known.last_seen.plus(OPEN_DAYS * 86_400) <= end
 }
 
-fn fate(
+/// The reason why the state of an earlier finding is unknown.
+fn why_not_observed(
     known: &PreviousFinding,
-    previous: &Previous,
     rules: &[RuleReport],
     by: &StatusInputs<'_>,
-) -> Fate {
-    let end = by.window.to.unwrap_or(known.last_seen);
-    if known.last_seen.plus(OPEN_DAYS * 86_400) <= end {
-        return Fate::Forgotten;
-    }
-    let not_observed = |why: &str| Fate::NotObserved(why.to_owned());
+) -> String {
     let report = rules.iter().find(|report| report.rule == known.rule);
-    match report.map(|report| &report.state) {
-        Some(RuleState::Ran) => {}
-        Some(RuleState::Skipped(_)) => return not_observed("its rule was skipped"),
-        Some(RuleState::Disabled | RuleState::NotAsked) => {
-            return not_observed("its rule was not selected");
-        }
-        None => return not_observed("this version does not have the rule"),
+    let why = match report.map(|report| &report.state) {
+        Some(RuleState::Ran) => None,
+        Some(RuleState::Skipped(_)) => Some("its rule was skipped"),
+        Some(RuleState::Disabled | RuleState::NotAsked) => Some("its rule was not selected"),
+        None => Some("this version does not have the rule"),
+    };
+    if let Some(why) = why {
+        return why.to_owned();
     }
-    if find(&known.rule).is_some_and(|entry| entry.meta.kind == RuleKind::Event) {
-        return not_observed(
-            "it is a past event, and nothing in the logs says that it was remedied",
-        );
-    }
-    // What was evaluated before tells nothing new, unless it holds the finding itself.
-    let judged_before = previous.window_end.unwrap_or(known.last_seen);
-    if end <= judged_before && !by.window.contains(known.last_seen) {
-        return not_observed(
-            "it lies outside the window, which does not end later than that of the earlier run",
-        );
+    let is_event = find(&known.rule).is_some_and(|entry| entry.meta.kind == RuleKind::Event);
+    if is_event {
+        return "it is a past event, and nothing in the logs says that it was remedied".to_owned();
     }
     match silent_place(known, by) {
-        Some(place) => Fate::NotObserved(format!("no logs of {place} in the window were read")),
-        None => Fate::Resolved,
+        Some(place) => format!("no logs of {place} in the window were read"),
+        None => "it did not show in the window, and nothing says that its cause is gone".to_owned(),
     }
 }
 

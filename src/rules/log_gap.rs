@@ -9,7 +9,7 @@ use super::rule::{
 };
 use super::spike::day_name;
 use crate::model::chain::ChainStatus;
-use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::finding::{Evidence, PreviousFinding, Severity, Subject};
 use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{Integrity, UncoveredWhy};
 use crate::model::text::Text;
@@ -311,6 +311,24 @@ fn add_undelivered(context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
 impl Rule for LogGap {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn is_remedied(&self, finding: &PreviousFinding, context: &RuleContext<'_>) -> bool {
+        // Digests that are missing stay missing.
+        let is_of_digests = finding.subject("gap").is_some();
+        let account = finding.subject("account_id");
+        let account = account.map(|account| AccountId::from(account.clone()));
+        let is_logged = match (&account, finding.subject("region")) {
+            (Some(account), Some(region)) => context.is_place_logged(account, region),
+            (Some(account), None) => context.has_logs_in_window(account),
+            (None, _) => !context.accounts_logged().is_empty(),
+        };
+        let is_later = context
+            .input
+            .window
+            .from
+            .is_some_and(|from| finding.last_seen < from);
+        is_logged && is_later && !is_of_digests
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {

@@ -7,7 +7,7 @@ use super::rule::{
     FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
     RuleMeta, RuleNeed,
 };
-use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::finding::{Evidence, PreviousFinding, Severity, Subject};
 use crate::model::identity::RoleName;
 use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::time::UtcDay;
@@ -80,6 +80,20 @@ fn known(
 impl Rule for LongIdleDataSource {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn is_remedied(&self, finding: &PreviousFinding, context: &RuleContext<'_>) -> bool {
+        let Some(arn) = finding.subject("data_source_arn") else {
+            return false;
+        };
+        let arn = DataSourceArn::from(arn.clone());
+        let inventory = context.input.inventory;
+        let is_deleted = inventory.is_some_and(|listed| listed.find(&arn).is_none());
+        let is_used = context.touching().any(|chain| {
+            chain.data_source_arn.as_ref() == Some(&arn)
+                && !context.in_baseline(chain.last_activity_at)
+        });
+        is_used || is_deleted
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {

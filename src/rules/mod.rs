@@ -36,6 +36,7 @@ mod first_seen_path;
 mod first_seen_table;
 mod history;
 mod hop;
+mod incidents;
 mod integrity_index;
 mod lifecycle;
 mod log_gap;
@@ -77,7 +78,7 @@ mod unusual_read_volume;
 pub use context::{RuleContext, RuleInput, is_change, is_of_rules};
 pub use history::{History, HistoryInput, HistoryOptions, QuickAgents};
 pub use lifecycle::{StatusInputs, reconcile};
-pub use registry::{RULES, RuleSet, check, find, history_options, pages, trends};
+pub use registry::{RULES, RuleSet, check, find, history_options, pages, remedied, trends};
 pub use rule::{
     Checked, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
     RuleNeed,

@@ -3,14 +3,16 @@
 use super::hop::RoleAssumption;
 use crate::model::ids::EventId;
 use crate::model::integrity::Integrity;
-use crate::model::text::Text;
-use crate::model::time::UtcSecond;
+use crate::model::text::{Text, digest_id};
+use crate::model::time::{UtcDay, UtcSecond};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that happened to one subject.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Occurrences {
     span: Option<(UtcSecond, UtcSecond)>,
+    /// The days on which it happened.
+    days: BTreeSet<UtcDay>,
     count: u64,
     events: BTreeSet<EventId>,
     chains: BTreeSet<Text>,
@@ -26,6 +28,7 @@ impl Occurrences {
     /// Counts one occurrence at a moment.
     pub(super) fn happened(&mut self, at: UtcSecond) -> &mut Self {
         self.count += 1;
+        self.days.insert(at.utc_day());
         self.seen(at)
     }
 
@@ -124,6 +127,27 @@ impl Occurrences {
     pub(super) fn words(&self, kind: &str) -> Vec<Text> {
         let words = self.words.get(kind);
         words.into_iter().flatten().cloned().collect()
+    }
+}
+
+/// Keys of one finding at most: what differs in more ways than these is told again anyhow, by its days.
+const KEYS_MAX: usize = 1000;
+
+impl Occurrences {
+    /// What tells these occurrences from others: their days, and the words that differ among them, as
+    /// digests.
+    pub(super) fn keys(&self) -> BTreeSet<Text> {
+        let days = self
+            .days
+            .iter()
+            .map(|day| day.start().day().to_string().into());
+        let kinds = self.words.iter();
+        let words = kinds.flat_map(|(kind, words)| {
+            words
+                .iter()
+                .map(|word| digest_id('e', [*kind, &**word]).into())
+        });
+        days.chain(words).take(KEYS_MAX).collect()
     }
 }
 

@@ -15,7 +15,7 @@ static META: RuleMeta = RuleMeta {
     id: "query-failure-surge",
     title: "The failure rate of queries in a consumer rises sharply",
     severity: Severity::Low,
-    kind: RuleKind::Condition,
+    kind: RuleKind::Event,
     needs: RuleNeed::Nothing,
     since: "0.1.0",
     page: include_str!("query_failure_surge.md"),

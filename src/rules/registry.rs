@@ -16,7 +16,7 @@ use super::{
     undeclared_work_group, unexpected_connector_account, unexpected_source_account,
     unusual_read_volume,
 };
-use crate::model::finding::{RulePage, RuleReport, RuleState};
+use crate::model::finding::{Previous, RulePage, RuleReport, RuleState};
 use crate::model::trend::Trend;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -186,6 +186,7 @@ pub fn check(rules: &RuleSet, context: &RuleContext<'_>) -> Checked {
         checked.findings.extend(of_rule.findings);
         checked.reports.extend(of_rule.reports);
         checked.undone.extend(of_rule.undone);
+        checked.put_back.extend(of_rule.put_back);
     }
     for finding in &mut checked.findings {
         let values = finding.subject.0.iter().map(|(_, value)| value);
@@ -195,6 +196,25 @@ pub fn check(rules: &RuleSet, context: &RuleContext<'_>) -> Checked {
         (right.severity, left.rule, &left.subject).cmp(&(left.severity, right.rule, &right.subject))
     });
     checked
+}
+
+/// Returns the ids of earlier findings whose cause is known to be gone, of rules that run.
+#[must_use]
+pub fn remedied(
+    rules: &RuleSet,
+    context: &RuleContext<'_>,
+    previous: &Previous,
+) -> BTreeSet<String> {
+    let running = rules.0.iter().filter(|chosen| chosen.idle.is_none());
+    let by_id: BTreeMap<&str, &dyn Rule> = running
+        .map(|chosen| (chosen.rule.meta().id, &*chosen.rule))
+        .collect();
+    let known = previous.findings.values();
+    let gone = known.filter(|known| {
+        let rule = by_id.get(known.rule.as_str());
+        rule.is_some_and(|rule| rule.is_remedied(known, context))
+    });
+    gone.map(|known| known.finding_id.clone()).collect()
 }
 
 /// The days that rules evaluate consumers by, by account and measure; of rules that do

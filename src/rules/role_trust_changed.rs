@@ -88,6 +88,8 @@ struct TrustChanges {
     since: Option<String>,
     /// A change opened the role to everyone.
     opens: bool,
+    /// A change admitted someone new, or may have.
+    widens: bool,
 }
 
 impl Rule for RoleTrustChanged {
@@ -122,6 +124,7 @@ impl Rule for RoleTrustChanged {
                 continue;
             }
             let opens = is_open(&policies[&role]) && !is_open(&before);
+            let widens = widens(&before, &policies[&role], &role.account_id);
             let lets_in = lets_in(&before, &policies[&role], &role.account_id);
             let since = oldest.get(&role).and_then(|(at, first)| {
                 since_oldest(*at, first, &policies[&role], &role.account_id)
@@ -129,6 +132,7 @@ impl Rule for RoleTrustChanged {
             let change = by_subject.entry(role).or_default();
             change.lets_in.extend(lets_in);
             change.opens |= opens;
+            change.widens |= widens;
             change.since = since;
             let who = event.identity.best_name();
             change
@@ -144,7 +148,12 @@ impl Rule for RoleTrustChanged {
             } else {
                 META.severity
             };
-            sink.add_at(severity, change.finding(context, role));
+            let finding = change.finding(context, role);
+            // The policy of before, or less than that: what an earlier finding told is gone.
+            if !change.widens && change.since.is_none() {
+                sink.put_back(&finding.subject);
+            }
+            sink.add_at(severity, finding);
         }
     }
 }
@@ -188,6 +197,16 @@ fn is_open(policy: &Before) -> bool {
     match policy {
         Before::Policy(policy) => ways_in(policy).iter().any(WayIn::is_open),
         Before::Nothing | Before::Unknown => false,
+    }
+}
+
+/// Returns true if a change admits someone new, or that is not known.
+fn widens(before: &Before, after: &Before, role_account: &str) -> bool {
+    match (before, after) {
+        (Before::Policy(old), Before::Policy(new)) => {
+            is_open(after) || !newly_let_in(old, new, role_account).is_empty()
+        }
+        _ => true,
     }
 }
 

@@ -5,7 +5,8 @@ use super::history::HistoryOptions;
 use super::integrity_index::IntegrityIndex;
 use super::occurrences::Occurrences;
 use crate::model::finding::{
-    Evidence, FINDING_IDS_MAX, Finding, FindingStatus, RuleReport, RuleState, Severity, Subject,
+    Evidence, FINDING_IDS_MAX, Finding, FindingStatus, PreviousFinding, RuleReport, RuleState,
+    Severity, Subject,
 };
 use crate::model::ids::AccountId;
 use crate::model::text::{Text, digest_id};
@@ -29,14 +30,35 @@ pub struct OptionMeta {
     pub meaning: &'static str,
 }
 
-/// The nature of a rule's findings: it decides the status of one that is not found again.
+/// The nature of a rule's findings: it decides when one is news again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RuleKind {
-    /// It is about how things are: where it is looked for and not found, it is over.
+    /// It is about how things are: it is news once, until its cause is known to be gone or it is worse.
     Condition,
-    /// It is about something that happened: that it does not happen again settles
-    /// nothing.
+    /// It is about something that happened: it is news each time that it happens with new evidence.
     Event,
+}
+
+impl RuleKind {
+    /// The kind as outputs spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Condition => "condition",
+            Self::Event => "event",
+        }
+    }
+
+    /// What the kind means for news, as pages of rules say it.
+    #[must_use]
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Condition => {
+                "A condition: news once, until its cause is known to be gone or it gets worse."
+            }
+            Self::Event => "An event: news each time that it happens with new evidence.",
+        }
+    }
 }
 
 /// The roles that a rule cannot do without.
@@ -86,6 +108,13 @@ pub trait Rule: Send + Sync {
     /// Says what the rule wants to know of the days before the window, if that depends on its options.
     fn ask_of_history(&self, options: &mut HistoryOptions) {
         let _ = options;
+    }
+
+    /// Returns true if the cause of an earlier finding of this rule, which was not found this time, is
+    /// known to be gone. That it does not show is no proof.
+    fn is_remedied(&self, finding: &PreviousFinding, context: &RuleContext<'_>) -> bool {
+        let _ = (finding, context);
+        false
     }
 
     /// Looks at the facts and says what it found, what it needs and does not have,
@@ -264,6 +293,7 @@ pub struct FindingSink<'v> {
     skipped: Option<String>,
     notes: Vec<String>,
     undone: Vec<String>,
+    put_back: Vec<String>,
 }
 
 /// The results of all rules.
@@ -275,6 +305,8 @@ pub struct Checked {
     pub reports: Vec<RuleReport>,
     /// Ids of findings of earlier runs that were undone in the window.
     pub undone: BTreeSet<String>,
+    /// Ids of findings that only tell how what an earlier run found was put back.
+    pub put_back: BTreeSet<String>,
 }
 
 /// A finding before it has an id.
@@ -301,12 +333,18 @@ impl<'v> FindingSink<'v> {
             skipped: None,
             notes: Vec::new(),
             undone: Vec::new(),
+            put_back: Vec::new(),
         }
     }
 
     /// Says that what an earlier finding of this subject told was undone since.
     pub(super) fn undo(&mut self, subject: &Subject) {
         self.undone.push(finding_id(self.meta.id, subject));
+    }
+
+    /// Says that the finding of this subject is no more than the remedy of an earlier one, if there was one.
+    pub(super) fn put_back(&mut self, subject: &Subject) {
+        self.put_back.push(finding_id(self.meta.id, subject));
     }
 
     /// Records that the rule was skipped, and why.
@@ -333,6 +371,7 @@ impl<'v> FindingSink<'v> {
         let limit = FINDING_IDS_MAX;
         self.findings.push(Finding {
             finding_id: finding_id(self.meta.id, &draft.subject),
+            incident_id: String::new(),
             rule: self.meta.id,
             severity,
             title: bounded(draft.title, TITLE_LETTERS_MAX),
@@ -356,6 +395,12 @@ impl<'v> FindingSink<'v> {
             last_seen,
             count: occurrences.count(),
             status: FindingStatus::New,
+            occurrence: 1,
+            evidence_keys: match self.meta.kind {
+                RuleKind::Condition => BTreeSet::new(),
+                RuleKind::Event => occurrences.keys(),
+            },
+            acknowledged: None,
             integrity: self
                 .integrity_index
                 .map(|integrity_index| integrity_index.of(occurrences)),
@@ -378,6 +423,7 @@ impl<'v> FindingSink<'v> {
             findings: self.findings,
             reports: vec![report],
             undone: self.undone.into_iter().collect(),
+            put_back: self.put_back.into_iter().collect(),
         }
     }
 }

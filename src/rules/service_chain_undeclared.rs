@@ -5,9 +5,10 @@ use super::context::RuleContext;
 use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::chain::{Chain, ChainPath, ChainStatus, Confidence};
-use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::finding::{Evidence, PreviousFinding, Severity, Subject};
 use crate::model::identity::RoleName;
 use crate::model::ids::AccountId;
+use crate::model::road::Origin;
 use crate::model::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +40,18 @@ type ServiceSubject = (Text, Text, AccountId);
 impl Rule for ServiceChainUndeclared {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn is_remedied(&self, finding: &PreviousFinding, context: &RuleContext<'_>) -> bool {
+        let service = finding.subject("service").cloned();
+        let resource = finding.subject("resource").cloned();
+        let origin = Origin {
+            service,
+            resource_arn: resource.filter(|resource| resource.starts_with("arn:")),
+            confidence: None,
+        };
+        let mut declared = context.input.topology.services.iter();
+        declared.any(|service| service.covers(&origin, finding.role_arns.iter()))
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {

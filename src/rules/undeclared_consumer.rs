@@ -4,7 +4,7 @@
 use super::context::RuleContext;
 use super::occurrences::{Occurrences, plural};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
-use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::finding::{Evidence, PreviousFinding, Severity, Subject};
 use crate::model::ids::AccountId;
 use std::collections::BTreeMap;
 
@@ -32,6 +32,11 @@ struct UndeclaredConsumer;
 impl Rule for UndeclaredConsumer {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn is_remedied(&self, finding: &PreviousFinding, context: &RuleContext<'_>) -> bool {
+        let account = finding.subject("consumer_account_id");
+        account.is_some_and(|account| context.input.topology.consumer(account).is_some())
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {

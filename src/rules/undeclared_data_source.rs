@@ -4,7 +4,7 @@
 use super::context::RuleContext;
 use super::occurrences::{Occurrences, plural};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
-use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::finding::{Evidence, PreviousFinding, Severity, Subject};
 use crate::model::ids::{AccountId, DataSourceArn};
 use std::collections::BTreeMap;
 
@@ -32,6 +32,17 @@ struct UndeclaredDataSource;
 impl Rule for UndeclaredDataSource {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn is_remedied(&self, finding: &PreviousFinding, context: &RuleContext<'_>) -> bool {
+        let account = finding.subject("consumer_account_id");
+        let consumer = account.and_then(|account| context.input.topology.consumer(account));
+        let declared = consumer.and_then(|consumer| consumer.data_sources.as_ref());
+        let source = finding.subject("data_source_arn");
+        let source = source.map(|arn| DataSourceArn::from(arn.clone()));
+        declared
+            .zip(source)
+            .is_some_and(|(declared, source)| declared.contains(&source))
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {

@@ -4,7 +4,7 @@
 use super::context::RuleContext;
 use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
-use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::finding::{Evidence, PreviousFinding, Severity, Subject};
 use crate::model::ids::AccountId;
 use crate::model::topology::ReadDeclaration;
 use std::collections::BTreeMap;
@@ -33,6 +33,16 @@ struct UndeclaredProducer;
 impl Rule for UndeclaredProducer {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn is_remedied(&self, finding: &PreviousFinding, context: &RuleContext<'_>) -> bool {
+        let reader = finding.subject("consumer_account_id");
+        let owner = finding.subject("producer_account_id");
+        let declaration = owner.zip(reader).and_then(|(owner, reader)| {
+            let topology = context.input.topology;
+            topology.read_declaration(owner, &AccountId::from(reader.clone()))
+        });
+        declaration.is_some_and(|declaration| !declaration.is_undeclared())
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {

@@ -3,10 +3,10 @@
 //! docs/cloudtrail-facts.md#data-sources).
 
 use super::context::RuleContext;
-use super::hop::role_text;
+use super::hop::{role_of_text, role_text};
 use super::occurrences::{Occurrences, plural};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
-use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::finding::{Evidence, PreviousFinding, Severity, Subject};
 use crate::model::identity::RoleName;
 use crate::model::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,6 +77,15 @@ fn expected(context: &RuleContext<'_>, role: &RoleName, is_run_as: bool) -> Opti
 impl Rule for UndeclaredRole {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn is_remedied(&self, finding: &PreviousFinding, context: &RuleContext<'_>) -> bool {
+        let role = finding.subject("role").and_then(|role| role_of_text(role));
+        let is_run_as = finding
+            .subject("part")
+            .is_some_and(|part| &**part == "Role A");
+        let declared = role.and_then(|role| Some((expected(context, &role, is_run_as)?, role)));
+        declared.is_some_and(|(expected, role)| expected.roles.contains(&role))
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {

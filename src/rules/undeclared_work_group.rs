@@ -5,7 +5,7 @@
 use super::context::RuleContext;
 use super::occurrences::{Occurrences, plural};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
-use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::finding::{Evidence, PreviousFinding, Severity, Subject};
 use crate::model::ids::AccountId;
 use crate::model::text::Text;
 use std::collections::BTreeMap;
@@ -34,6 +34,16 @@ struct UndeclaredWorkGroup;
 impl Rule for UndeclaredWorkGroup {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn is_remedied(&self, finding: &PreviousFinding, context: &RuleContext<'_>) -> bool {
+        let account = finding.subject("consumer_account_id");
+        let consumer = account.and_then(|account| context.input.topology.consumer(account));
+        let declared = consumer.and_then(|consumer| consumer.work_groups.as_ref());
+        let used = finding.subject("work_group");
+        declared
+            .zip(used)
+            .is_some_and(|(declared, used)| declared.contains(used))
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {

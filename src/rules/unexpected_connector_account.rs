@@ -7,7 +7,7 @@ use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{
     FindingDraft, FindingSink, OptionMeta, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };
-use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::finding::{Evidence, PreviousFinding, Severity, Subject};
 use crate::model::ids::AccountId;
 use crate::model::text::Text;
 use std::collections::BTreeMap;
@@ -53,6 +53,14 @@ struct Stranger {
 impl Rule for UnexpectedConnectorAccount {
     fn meta(&self) -> &'static RuleMeta {
         &META
+    }
+
+    fn is_remedied(&self, finding: &PreviousFinding, context: &RuleContext<'_>) -> bool {
+        let account = finding.subject("account_id");
+        account.is_some_and(|account| {
+            let id = AccountId::from(account.clone());
+            context.is_declared(&id) || self.accounts.contains(account)
+        })
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {

@@ -21,10 +21,11 @@ use qs_audit::model::data_read::{DataRead, ReadEvidence, ReadSubject};
 use qs_audit::model::event::{Call, Content, Event, RareFields};
 use qs_audit::model::execution::Statistics;
 use qs_audit::model::finding::{
-    Evidence, Finding, FindingStatus, Findings, NotObserved, PreviousFinding, RuleReport,
-    RuleState, Severity, Subject, Suppressed,
+    Acknowledgement, Evidence, Finding, FindingStatus, Findings, NotObserved, PreviousFinding,
+    RuleReport, RuleState, Severity, Subject, Suppressed,
 };
 use qs_audit::model::ids::{AccountId, EventId, QueryExecutionId, QuickQueryId};
+use qs_audit::model::incident::Incident;
 use qs_audit::model::integrity::{
     DigestPlace, Fault, FaultKind, FaultyFile, PlaceVerified, Unchecked, Uncovered, UncoveredWhy,
     Verification,
@@ -349,7 +350,8 @@ impl Poison {
 
     fn finding(&self, finding: &mut Finding) {
         let Finding {
-            finding_id: _, // a digest
+            finding_id: _,  // a digest
+            incident_id: _, // a digest
             rule: _,
             severity: _,
             title,
@@ -368,8 +370,19 @@ impl Poison {
             last_seen: _,
             count: _,
             status: _,
+            occurrence: _,
+            evidence_keys,
+            acknowledged,
             integrity: _,
         } = finding;
+        evidence_keys.insert(self.text().into());
+        *acknowledged = Some(Acknowledgement {
+            owner: self.text(),
+            note: Some(self.text()),
+            until: jiff::civil::date(2027, 1, 1),
+            severity: Severity::Critical,
+            occurrence: 1,
+        });
         for text in [title, detail, next_step, command] {
             self.string(text);
         }
@@ -386,6 +399,7 @@ impl Poison {
         let at = qs_audit::model::time::UtcSecond::from_unix(1_793_491_200);
         PreviousFinding {
             finding_id: self.text(),
+            incident_id: self.text(),
             rule: self.text(),
             severity: Some(Severity::High),
             title: self.text(),
@@ -395,7 +409,17 @@ impl Poison {
             role_arns: vec![self.text().into()],
             first_seen: at,
             last_seen: at,
+            occurrence: 2,
+            evidence_keys: BTreeSet::from([self.text().into()]),
+            is_resolved: false,
         }
+    }
+
+    fn incident(&self, incident: &mut Incident) {
+        // The next step is in the program's own words.
+        incident.title = self.text();
+        incident.command = self.text();
+        incident.consumer_account_ids.insert(self.text().into());
     }
 
     fn findings(&self, findings: &mut Findings) {
@@ -403,6 +427,7 @@ impl Poison {
             window: _,
             baseline: _,
             findings: all,
+            incidents,
             suppressed,
             expired: _,
             unused: _, // the configuration's own words, in JSON only
@@ -416,6 +441,9 @@ impl Poison {
         for finding in all.iter_mut() {
             self.finding(finding);
             finding.status = FindingStatus::Ongoing;
+        }
+        for incident in incidents {
+            self.incident(incident);
         }
         *has_previous = true;
         suppressed.push(Suppressed {
@@ -777,6 +805,7 @@ fn sample() -> (Audit, Topology) {
             suppressions: Vec::new(),
             as_of: plan.end().day(),
             previous: None,
+            acknowledged: BTreeMap::new(),
             trends: true,
         }),
         slice: Some(SlicePlan {
@@ -949,21 +978,31 @@ fn very_long_text_stays_small() {
     assert!(longest <= Some(120), "{longest:?}");
 }
 
+/// The id of a finding or an incident: a letter and 12 hex digits.
+fn is_own_id(id: &str) -> bool {
+    let digits = id
+        .strip_prefix("f-")
+        .or(id.strip_prefix("i-"))
+        .unwrap_or_default();
+    digits.len() == 12 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
+
 #[test]
 fn no_field_of_the_markdown_is_a_link_an_image_or_html() {
     use pulldown_cmark::{Event, Options, Parser, Tag};
     let made = hostile(false);
     let is_there = |event: &Event<'_>| {
+        // Only into the page next to it.
+        if let Event::Start(Tag::Link { dest_url, .. }) = event {
+            let id = dest_url.strip_prefix("index.html#").unwrap_or_default();
+            return id != "findings" && !is_own_id(id);
+        }
         matches!(
             event,
             Event::Html(_)
                 | Event::InlineHtml(_)
                 | Event::Start(
-                    Tag::Link { .. }
-                        | Tag::Image { .. }
-                        | Tag::HtmlBlock
-                        | Tag::CodeBlock(_)
-                        | Tag::BlockQuote(_)
+                    Tag::Image { .. } | Tag::HtmlBlock | Tag::CodeBlock(_) | Tag::BlockQuote(_)
                 )
         )
     };

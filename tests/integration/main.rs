@@ -33,11 +33,13 @@ mod focus;
 mod forms;
 mod hostile;
 mod language;
+mod memory;
 mod money;
 #[cfg(feature = "aws")]
 mod moto;
 mod nasty;
 mod needs;
+mod notify;
 mod oracle;
 mod outcomes;
 mod queries;

@@ -15,7 +15,7 @@ use qs_audit::rules::RuleSet;
 use qs_audit::store::Spill;
 use regex::{Captures, Regex};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::Arc;
 
@@ -203,6 +203,7 @@ fn checks(plan: &Plan, from: UtcSecond) -> Checks {
         suppressions: Vec::new(),
         as_of: from.day(),
         previous: None,
+        acknowledged: BTreeMap::new(),
         trends: true,
     }
 }

@@ -34,7 +34,7 @@ pub(super) struct Bucket {
 }
 
 /// A client for the location's Region, or for the one that S3 said it is in.
-fn client(aws: &Aws, location: &S3Location) -> Client {
+pub(super) fn client(aws: &Aws, location: &S3Location) -> Client {
     let mut access = location.access.clone();
     if let Some(region) = aws.region_of(&location.bucket) {
         access.region = Some(region);

@@ -9,6 +9,7 @@
 //! | one page of a list | [`page`] |
 //! | which objects are logs of the window | [`walk`] |
 //! | bills and other exports, as streams | [`exports`] |
+//! | putting a small object | [`put`] |
 //!
 //! Bodies are on their way while lists still run; which position an object has is known
 //! when all are listed.
@@ -19,8 +20,10 @@ mod location;
 mod logs;
 mod page;
 mod plan;
+mod put;
 mod walk;
 
 pub use exports::{ExportObject, S3Exports};
 pub use location::S3Location;
 pub use logs::S3Logs;
+pub(super) use put::put_object;

@@ -1,22 +1,24 @@
 //! Findings, version 1 (ARCHITECTURE.md#how-rules-are-evaluated).
 
 use super::coverage::CoverageV1;
+use super::incidents::IncidentV1;
 use super::lines::write_lines;
 use super::verification::VerificationV1;
 use super::window::WindowV1;
 use crate::model::audit::Audit;
 use crate::model::finding::{
-    ExpiredSuppression, Finding, FindingStatus, Findings, PreviousFinding, RuleReport, RuleState,
-    Severity, Suppressed, Suppression,
+    ExpiredSuppression, Finding, Findings, PreviousFinding, RuleReport, RuleState, Severity,
+    Suppressed, Suppression,
 };
 use crate::model::ids::{AccountId, RoleArn};
+use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::records;
 use crate::records::field::{Fields, Value as Record};
 use crate::records::findings::subject;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 const FINDINGS_SCHEMA: &str = "qs-audit/findings/v1";
@@ -83,6 +85,7 @@ impl<'a> UnusedV1<'a> {
 #[derive(Serialize)]
 pub(super) struct KnownV1<'a> {
     finding_id: &'a str,
+    incident_id: &'a str,
     rule: &'a str,
     severity: Option<&'static str>,
     title: &'a str,
@@ -92,6 +95,9 @@ pub(super) struct KnownV1<'a> {
     role_arns: &'a [RoleArn],
     first_seen: UtcSecond,
     last_seen: UtcSecond,
+    occurrence: u64,
+    evidence_keys: &'a BTreeSet<Text>,
+    is_resolved: bool,
     /// The reason why its state is unknown; null where it is known.
     why: Option<&'a str>,
 }
@@ -101,6 +107,7 @@ impl<'a> KnownV1<'a> {
         let subject = previous.subject.iter();
         Self {
             finding_id: &previous.finding_id,
+            incident_id: &previous.incident_id,
             rule: &previous.rule,
             severity: previous.severity.map(Severity::as_str),
             title: &previous.title,
@@ -112,6 +119,9 @@ impl<'a> KnownV1<'a> {
             role_arns: &previous.role_arns,
             first_seen: previous.first_seen,
             last_seen: previous.last_seen,
+            occurrence: previous.occurrence,
+            evidence_keys: &previous.evidence_keys,
+            is_resolved: previous.is_resolved,
             why,
         }
     }
@@ -119,6 +129,7 @@ impl<'a> KnownV1<'a> {
     fn of_hidden(finding: &'a Finding) -> Self {
         Self {
             finding_id: &finding.finding_id,
+            incident_id: &finding.incident_id,
             rule: finding.rule,
             severity: Some(finding.severity.as_str()),
             title: &finding.title,
@@ -128,6 +139,9 @@ impl<'a> KnownV1<'a> {
             role_arns: &finding.role_arns,
             first_seen: finding.first_seen,
             last_seen: finding.last_seen,
+            occurrence: finding.occurrence,
+            evidence_keys: &finding.evidence_keys,
+            is_resolved: false,
             why: None,
         }
     }
@@ -165,6 +179,7 @@ impl<'a> RuleV1<'a> {
 #[derive(Serialize)]
 struct FindingsTotalV1 {
     finding_count: usize,
+    incident_count: usize,
     by_severity: BTreeMap<&'static str, usize>,
     new: usize,
     ongoing: usize,
@@ -177,7 +192,7 @@ struct FindingsTotalV1 {
 
 impl FindingsTotalV1 {
     fn of(findings: &Findings, shown: &[&Finding]) -> Self {
-        let is_new = |finding: &&&Finding| finding.status == FindingStatus::New;
+        let is_new = |finding: &&&Finding| finding.status.is_news();
         let new = shown.iter().filter(is_new).count();
         let of = |severity: Severity| {
             let of_severity = shown.iter().filter(|finding| finding.severity == severity);
@@ -185,6 +200,7 @@ impl FindingsTotalV1 {
         };
         Self {
             finding_count: shown.len(),
+            incident_count: findings.incidents.len(),
             by_severity: Severity::ALL.into_iter().map(of).collect(),
             new,
             ongoing: shown.len() - new,
@@ -206,6 +222,7 @@ pub struct FindingsV1<'a> {
     has_previous: bool,
     coverage: CoverageV1<'a>,
     verification: Option<VerificationV1<'a>>,
+    incidents: Vec<IncidentV1<'a>>,
     findings: Vec<Record>,
     suppressed: Vec<SuppressedV1<'a>>,
     expired_suppressions: Vec<ExpiredV1<'a>>,
@@ -236,6 +253,7 @@ impl<'a> FindingsV1<'a> {
             has_previous: findings.has_previous,
             coverage: CoverageV1::of(&audit.coverage),
             verification: audit.verification.as_ref().map(VerificationV1::of),
+            incidents: findings.incidents.iter().map(IncidentV1::of).collect(),
             findings: shown.iter().map(|finding| fields.read(finding)).collect(),
             suppressed: findings
                 .suppressed

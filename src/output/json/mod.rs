@@ -4,6 +4,7 @@
 pub mod chargeback;
 pub mod coverage;
 pub mod findings;
+mod incidents;
 mod lines;
 pub mod report;
 pub mod table;

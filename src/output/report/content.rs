@@ -10,7 +10,7 @@ use super::top_consumers::{TopConsumers, top_consumers};
 use crate::model::audit::{Audit, AuditSlice};
 use crate::model::chain::Chain;
 use crate::model::charge::Chargeback;
-use crate::model::finding::{FindingStatus, Findings, Previous, RulePage, Severity};
+use crate::model::finding::{Findings, Previous, RulePage, Severity};
 use crate::model::ids::AccountId;
 use crate::model::money::add;
 use crate::model::time::UtcSecond;
@@ -185,7 +185,7 @@ fn counts(findings: &Findings) -> FindingCounts {
     let of = |severity: Severity| {
         let all = findings.findings.iter();
         let all = all.filter(|finding| finding.severity == severity);
-        let new = all.clone().filter(|one| one.status == FindingStatus::New);
+        let new = all.clone().filter(|one| one.status.is_news());
         (severity, all.count() as u64, new.count() as u64)
     };
     let by_severity: Vec<(Severity, u64, u64)> = Severity::ALL.into_iter().map(of).collect();

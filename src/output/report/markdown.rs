@@ -7,7 +7,8 @@ use super::ReportContent;
 use super::cells::{NOT_TOLD, Shown, cost, size};
 use super::coverage_gaps::CoverageGap;
 use super::tables_read::declared;
-use crate::model::finding::{Finding, FindingStatus, Severity};
+use crate::model::finding::{Finding, Severity};
+use crate::model::incident::Incident;
 use crate::model::integrity::Integrity;
 use crate::model::road::short_service;
 use crate::output::chargeback::{FigureColumn, figures, marks, names};
@@ -18,6 +19,8 @@ use std::io::{self, Write};
 
 /// Findings that are told in full; the rest is counted.
 const FINDINGS_MAX: usize = 20;
+/// Findings of one incident.
+const INCIDENT_FINDINGS_MAX: usize = 8;
 /// Lines of coverage gaps.
 const COVERAGE_GAPS_MAX: usize = 12;
 /// Lines of the biggest users and data sources.
@@ -215,18 +218,16 @@ fn findings(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<(
         return Ok(());
     }
     writeln!(writer, "## Findings\n")?;
-    for finding in findings.findings.iter().take(FINDINGS_MAX) {
-        writeln!(writer, "- {}", line(finding, findings.has_previous))?;
+    let mut told = 0;
+    for incident in &findings.incidents {
+        told += write_incident(content, incident, told, writer)?;
+    }
+    let more = findings.findings.len().saturating_sub(told);
+    if more > 0 {
         writeln!(
             writer,
-            "  - next: {} — {}",
-            code(&finding.next_step),
-            code(&content.inputs.options.with(&finding.command))
+            "- … and {more} more in [index.html](index.html#findings)"
         )?;
-    }
-    let more = findings.findings.len().saturating_sub(FINDINGS_MAX);
-    if more > 0 {
-        writeln!(writer, "- … and {more} more in `index.html`")?;
     }
     let resolved = findings.resolved.iter().take(FINDINGS_MAX);
     for known in resolved {
@@ -250,22 +251,105 @@ fn findings(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<(
     writeln!(writer)
 }
 
+/// Writes an incident with its findings; returns how many it told. Once there is no more room, only what is
+/// new and high is told: nothing of that is ever cut.
+fn write_incident(
+    content: &ReportContent<'_>,
+    incident: &Incident,
+    told: usize,
+    writer: &mut dyn Write,
+) -> io::Result<usize> {
+    let findings = content.findings();
+    let has_previous = findings.has_previous;
+    let own = findings.findings.iter();
+    let own = own.filter(|finding| finding.incident_id == incident.incident_id);
+    let own: Vec<&Finding> = own.collect();
+    let is_urgent = |finding: &Finding| finding.rings() && finding.severity >= Severity::High;
+    let has_room = told < FINDINGS_MAX;
+    let named: Vec<&Finding> = own
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(|(at, finding)| is_urgent(finding) || has_room && *at < INCIDENT_FINDINGS_MAX)
+        .map(|(_, finding)| finding)
+        .collect();
+    if named.is_empty() {
+        return Ok(0);
+    }
+    if let [single] = own[..] {
+        writeln!(writer, "- {}", line(single, has_previous))?;
+    } else {
+        writeln!(
+            writer,
+            "- **{}{}** {} ({})",
+            incident.severity.as_str(),
+            status(incident.status.as_str(), has_previous),
+            code(&incident.title),
+            link(&incident.incident_id)
+        )?;
+        for finding in &named {
+            writeln!(writer, "  - {}", line(finding, has_previous))?;
+        }
+        let left = own.len() - named.len();
+        if left > 0 {
+            writeln!(
+                writer,
+                "  - … and {left} more in {}",
+                link(&incident.incident_id)
+            )?;
+        }
+    }
+    writeln!(
+        writer,
+        "  - next: {} — {}",
+        plain(&incident.next_step),
+        code(&content.inputs.options.with(&incident.command))
+    )?;
+    Ok(own.len())
+}
+
+/// A link to an incident, or a finding, of the page in the same folder.
+fn link(id: &str) -> String {
+    format!("[{id}](index.html#{id})")
+}
+
+/// A sentence of this program's own, without what Markdown would take for its own.
+fn plain(text: &str) -> String {
+    let text = Shown::bounded(text, LETTERS_MAX);
+    let mut escaped = String::new();
+    for letter in text.as_str().chars() {
+        if "\\`*_[]<>#|~&".contains(letter) {
+            escaped.push('\\');
+        }
+        escaped.push(letter);
+    }
+    escaped
+}
+
+fn status(status: &str, has_previous: bool) -> String {
+    if has_previous {
+        format!(", {status}")
+    } else {
+        String::new()
+    }
+}
+
 fn line(finding: &Finding, has_previous: bool) -> String {
-    let status = match (has_previous, finding.status) {
-        (false, _) => "",
-        (true, FindingStatus::New) => ", new",
-        (true, FindingStatus::Ongoing) => ", ongoing",
-    };
+    let status = status(finding.status.as_str(), has_previous);
+    let acknowledged = finding.acknowledged.as_ref();
+    let acknowledged = acknowledged.map_or_else(String::new, |one| {
+        format!(", acknowledged by {} until {}", code(&one.owner), one.until)
+    });
     let failed = match finding.integrity {
         Some(Integrity::Failed) => ", based on log files that failed verification",
         Some(Integrity::Verified | Integrity::Unverified) | None => "",
     };
     format!(
-        "**{}{status}** {} ({}, {}{failed})",
+        "**{}{status}** {} ({}, {}{failed}{acknowledged})",
         finding.severity.as_str(),
         code(&finding.title),
         finding.rule,
-        finding.finding_id
+        link(&finding.finding_id)
     )
 }
 

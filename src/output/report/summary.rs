@@ -3,7 +3,6 @@
 use super::ReportContent;
 use super::cells::amount;
 use super::markdown::{gaps_by_kind, of_hub, verdict};
-use crate::model::finding::FindingStatus;
 use crate::output::TextLayout;
 use crate::output::human::{bytes, line, plural, safe, window_text};
 use std::borrow::Cow;
@@ -33,8 +32,13 @@ pub fn write(
     lines.push(verdict(content));
     let findings = &content.findings().findings;
     for finding in findings.iter().take(FINDINGS_NAMED) {
-        let is_new = content.findings().has_previous && finding.status == FindingStatus::New;
-        let new = if is_new { "new: " } else { "" };
+        let is_news = content.findings().has_previous && finding.status.is_news();
+        let status = finding.status.as_str();
+        let new = if is_news {
+            format!("{status}: ")
+        } else {
+            String::new()
+        };
         let severity = finding.severity.as_str();
         lines.push(format!("  {severity:<8}  {new}{}", safe(&finding.title)));
     }

@@ -2,6 +2,7 @@
 
 use super::super::cells::Shown;
 use super::super::coverage_grid::{AccountRegion, Habit};
+use super::super::markdown::gaps_by_kind;
 use super::super::picture::{self, DAYS_MAX, ROWS_MAX};
 use super::super::{CoverageGap, ReportContent};
 use super::table::{PageCell, PageTable};
@@ -17,6 +18,8 @@ const GAPS_MAX: usize = 6;
 
 /// The section, in words.
 pub(super) struct CoverageSection {
+    /// The gaps, counted by kind.
+    pub(super) summary: String,
     pub(super) lines: Vec<Shown>,
     pub(super) more: usize,
     /// The rules that were skipped or could not evaluate everything.
@@ -38,6 +41,7 @@ impl CoverageSection {
             lines.map(|one| Shown::sentence(&one.text)).collect()
         };
         Self {
+            summary: format!("Coverage gaps: {}", gaps_by_kind(content)),
             lines: shown(&of_logs),
             more: of_logs.len().saturating_sub(LINES_MAX),
             rules: shown(&of_rules),
@@ -45,6 +49,21 @@ impl CoverageSection {
             picture_note: picture_note(content),
             places: places(content),
         }
+    }
+}
+
+/// Gaps that the verdict names.
+const NAMED_MAX: usize = 10;
+
+impl CoverageSection {
+    /// Returns true if there is no gap.
+    pub(super) fn is_complete(&self) -> bool {
+        self.lines.is_empty() && self.rules.is_empty()
+    }
+
+    /// The gaps that the verdict names.
+    pub(super) fn first(&self) -> impl Iterator<Item = &Shown> {
+        self.lines.iter().chain(&self.rules).take(NAMED_MAX)
     }
 }
 

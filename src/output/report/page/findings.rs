@@ -4,10 +4,11 @@ use super::super::ReportContent;
 use super::super::cells::Shown;
 use super::table::{PageCell, PageTable};
 use crate::model::finding::{
-    Evidence, Finding, FindingStatus, Findings, PreviousFinding, RulePage, RuleReport, RuleState,
-    Severity,
+    Evidence, Finding, Findings, PreviousFinding, RulePage, RuleReport, RuleState, Severity,
 };
+use crate::model::incident::Incident;
 use crate::model::money::exact;
+use crate::model::time::UtcSecond;
 use crate::output::findings::rests_on;
 use crate::output::human::{count, minute, plural};
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
@@ -15,12 +16,16 @@ use std::collections::BTreeSet;
 
 /// Findings that the page tells in full, the worst first.
 const FINDINGS_MAX: usize = 150;
+/// Findings of one incident that the page tells in full.
+const INCIDENT_FINDINGS_MAX: usize = 25;
 /// Lines of one finding's evidence.
 const EVIDENCE_MAX: usize = 40;
 /// Members of a list in one line of evidence.
 const ITEMS_MAX: usize = 12;
 /// Chains and events that a finding names.
 const IDS_MAX: usize = 12;
+/// Incidents that the verdict names.
+const WORST_MAX: usize = 5;
 /// Open findings that the verdict names.
 const OPEN_NAMED_MAX: usize = 5;
 /// Findings of an earlier run in one list.
@@ -44,6 +49,8 @@ pub(super) struct FindingCard {
     pub(super) severity: &'static str,
     /// `new`, `ongoing`, or nothing where there was no earlier report.
     pub(super) status: &'static str,
+    /// The acknowledgement; empty if there is none.
+    pub(super) acknowledged: Shown,
     pub(super) title: Shown,
     pub(super) detail: Shown,
     pub(super) rule: &'static str,
@@ -76,9 +83,40 @@ pub(super) struct KnownList {
     pub(super) more: usize,
 }
 
+/// An incident, as the verdict names it.
+pub(super) struct WorstLine {
+    pub(super) id: String,
+    pub(super) severity: &'static str,
+    pub(super) status: &'static str,
+    pub(super) title: Shown,
+}
+
+/// Findings that share a cause.
+pub(super) struct IncidentCard {
+    pub(super) id: String,
+    pub(super) severity: &'static str,
+    pub(super) status: &'static str,
+    pub(super) title: Shown,
+    /// True if it has more than one finding: one alone speaks for itself.
+    pub(super) is_group: bool,
+    pub(super) seen: String,
+    pub(super) next_step: Shown,
+    pub(super) command: Shown,
+    pub(super) cards: Vec<FindingCard>,
+    /// Its findings that the page leaves out.
+    pub(super) more: usize,
+}
+
 /// The section, in words.
 pub(super) struct FindingsSection {
-    pub(super) cards: Vec<FindingCard>,
+    /// Those that the verdict names.
+    pub(super) worst: Vec<WorstLine>,
+    /// Incidents that it does not name.
+    pub(super) worst_more: usize,
+    /// Incidents with news, the worst first.
+    pub(super) news: Vec<IncidentCard>,
+    /// The others.
+    pub(super) ongoing: Vec<IncidentCard>,
     pub(super) more: usize,
     pub(super) lists: Vec<KnownList>,
     /// The worst of the findings that were not observed: critical and high.
@@ -98,15 +136,27 @@ impl FindingsSection {
             .iter()
             .map(|one| one.chain.chain_id.as_str())
             .collect();
-        let shown = findings.findings.iter().take(FINDINGS_MAX);
-        let cards: Vec<FindingCard> = shown
-            .map(|finding| card(finding, content, &listed))
-            .collect();
+        let mut room = FINDINGS_MAX;
+        let (mut news, mut ongoing) = (Vec::new(), Vec::new());
+        let (new, old): (Vec<&Incident>, Vec<&Incident>) = findings
+            .incidents
+            .iter()
+            .partition(|incident| !incident.news.is_empty());
+        for (incidents, into) in [(new, &mut news), (old, &mut ongoing)] {
+            for incident in incidents {
+                into.extend(incident_card(incident, content, &listed, &mut room));
+            }
+        }
+        let all = news.iter().chain(&ongoing);
+        let cards: Vec<&FindingCard> = all.flat_map(|one: &IncidentCard| &one.cards).collect();
         let fired: BTreeSet<&str> = cards.iter().map(|card| card.rule).collect();
         let pages = content.inputs.pages.iter();
         Self {
             more: findings.findings.len() - cards.len(),
-            cards,
+            worst: worst(findings),
+            worst_more: findings.incidents.len().saturating_sub(WORST_MAX),
+            news,
+            ongoing,
             lists: lists(findings),
             still_open: still_open(findings),
             why_empty: why_empty(findings),
@@ -134,6 +184,79 @@ fn why_empty(findings: &Findings) -> String {
     )
 }
 
+/// An incident, as far as the page has room for its findings; `None` if there is none left.
+fn incident_card(
+    incident: &Incident,
+    content: &ReportContent<'_>,
+    listed: &BTreeSet<&str>,
+    room: &mut usize,
+) -> Option<IncidentCard> {
+    let findings = content.findings();
+    let own = findings.findings.iter();
+    let own = own.filter(|finding| finding.incident_id == incident.incident_id);
+    let shown = own.clone().take(*room).take(INCIDENT_FINDINGS_MAX);
+    let cards: Vec<FindingCard> = shown.map(|one| card(one, content, listed)).collect();
+    if cards.is_empty() {
+        return None;
+    }
+    *room -= cards.len();
+    Some(IncidentCard {
+        id: incident.incident_id.clone(),
+        severity: incident.severity.as_str(),
+        status: status(findings, incident.status.as_str()),
+        title: Shown::sentence(&incident.title),
+        is_group: incident.finding_ids.len() > 1,
+        seen: span(incident.first_seen, incident.last_seen),
+        next_step: Shown::sentence(&incident.next_step),
+        command: Shown::sentence(&content.inputs.options.with(&incident.command)),
+        more: own.count() - cards.len(),
+        cards,
+    })
+}
+
+/// The incidents that the verdict names: those with news first.
+fn worst(findings: &Findings) -> Vec<WorstLine> {
+    let (new, old): (Vec<&Incident>, Vec<&Incident>) = findings
+        .incidents
+        .iter()
+        .partition(|incident| !incident.news.is_empty());
+    let named = new.into_iter().chain(old).take(WORST_MAX);
+    let lines = named.map(|incident| WorstLine {
+        id: incident.incident_id.clone(),
+        severity: incident.severity.as_str(),
+        status: status(findings, incident.status.as_str()),
+        title: Shown::sentence(&incident.title),
+    });
+    lines.collect()
+}
+
+/// The status, where there was anything to compare with.
+fn status(findings: &Findings, status: &'static str) -> &'static str {
+    if findings.has_previous { status } else { "" }
+}
+
+fn span(first: UtcSecond, last: UtcSecond) -> String {
+    let (first, last) = (minute(first), minute(last));
+    if first == last {
+        format!("{first} UTC")
+    } else {
+        format!("{first} to {last} UTC")
+    }
+}
+
+/// The acknowledgement of a finding, if that counts.
+fn acknowledged(finding: &Finding) -> Shown {
+    let acknowledged = finding.acknowledged.as_ref();
+    let text = acknowledged.map_or_else(String::new, |one| {
+        let note = one
+            .note
+            .as_deref()
+            .map_or_else(String::new, |note| format!(": {note}"));
+        format!("Acknowledged by {} until {}{note}", one.owner, one.until)
+    });
+    Shown::sentence(&text)
+}
+
 fn card(finding: &Finding, content: &ReportContent<'_>, listed: &BTreeSet<&str>) -> FindingCard {
     let evidence = lines(&finding.evidence);
     let ids = finding.chain_ids.iter().take(IDS_MAX);
@@ -143,23 +266,15 @@ fn card(finding: &Finding, content: &ReportContent<'_>, listed: &BTreeSet<&str>)
             is_listed: listed.contains(&**id),
         })
         .collect();
-    let (first, last) = (minute(finding.first_seen), minute(finding.last_seen));
     FindingCard {
         id: Shown::name(&finding.finding_id),
         severity: finding.severity.as_str(),
-        status: match (content.findings().has_previous, finding.status) {
-            (false, _) => "",
-            (true, FindingStatus::New) => "new",
-            (true, FindingStatus::Ongoing) => "ongoing",
-        },
+        status: status(content.findings(), finding.status.as_str()),
+        acknowledged: acknowledged(finding),
         title: Shown::sentence(&finding.title),
         detail: Shown::sentence(&finding.detail),
         rule: finding.rule,
-        seen: if first == last {
-            format!("{first} UTC")
-        } else {
-            format!("{first} to {last} UTC")
-        },
+        seen: span(finding.first_seen, finding.last_seen),
         places: format!(
             "{}, {}, {}",
             plural(finding.count, "time"),
