@@ -231,6 +231,7 @@ fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<u
         pages: &pages,
         previous: None,
         options: &options,
+        compare: None,
     });
     let all: Vec<&Finding> = findings.findings.iter().collect();
     let file = |name: &str, write: &dyn Fn(&mut dyn Write)| -> usize {

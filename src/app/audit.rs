@@ -13,7 +13,7 @@ use crate::config::{LogLocation, Settings};
 use crate::local::path_of;
 use crate::model::audit::Audit;
 use crate::model::bill::Bill;
-use crate::model::chain::{Chain, ambiguous_in};
+use crate::model::chain::ambiguous_in;
 use crate::model::chat_log::ChatLogs;
 use crate::model::coverage::{Coverage, Rejects};
 use crate::model::event::EventOrigin;
@@ -25,12 +25,11 @@ use crate::model::window::TimeWindow;
 use crate::output::human::plural;
 use crate::pipeline::{
     self, AuditWithRecord, Earlier, Exports, PipelineError, Plan, RawEvents, ReadRun, Recollection,
-    SlicedRun, Unwatched, Watcher,
+    SlicedRun, TakeChains, Unwatched, Watcher,
 };
 use crate::ports::{Listing, LogSource, Sources};
 use crate::store::{Spill, Store};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::sync::Mutex;
 
 /// The time before now that a store may lack, in seconds: it is collected once a day.
@@ -85,10 +84,7 @@ impl SlicedAudit<'_> {
     /// # Errors
     ///
     /// When what was written cannot be read again, or chains cannot be taken.
-    pub fn chains(
-        self,
-        take: &mut dyn FnMut(Vec<Chain>) -> io::Result<()>,
-    ) -> Result<Audit, Failure> {
+    pub fn chains(self, take: &mut TakeChains<'_>) -> Result<Audit, Failure> {
         let audit = self.sliced.chains(&*self.watcher, take)?;
         Ok(self.run.with_inputs(audit))
     }
@@ -370,7 +366,7 @@ impl<'c> AuditRun<'c> {
             }
             StitchedRun::Sliced(sliced) => {
                 let mut ambiguous = 0;
-                let mut audit = sliced.chains(&mut |chains| {
+                let mut audit = sliced.chains(&mut |chains, _| {
                     ambiguous += ambiguous_in(&chains);
                     queries.add(&chains);
                     Ok(())

@@ -24,6 +24,9 @@ pub const LOOK_BACK_SECONDS: i64 = 2 * 86_400;
 /// Trails deliver within minutes, and hardly any account is still for a whole day.
 const SILENCE_SECONDS: u64 = 86_400;
 
+/// A store that was collected longer ago is stale: nights are a day apart.
+const STALE_SECONDS: i64 = 36 * 3600;
+
 /// Looks at everything that the configuration names.
 ///
 /// # Errors
@@ -312,7 +315,13 @@ fn store(context: &RunContext, lines: &mut Vec<CheckLine>) -> Result<(), Failure
     lines.push(match store.last_run()? {
         Some(last) => {
             let ago = duration(last.distance(now));
-            CheckLine::good("store", "store", format!("{place}, collected {ago} ago"))
+            let detail = format!("{place}, collected {ago} ago");
+            if last.plus(STALE_SECONDS) < now {
+                let detail = format!("{detail}: what happened since is not in it");
+                CheckLine::failed("store", "store", detail, "qs-audit collect")
+            } else {
+                CheckLine::good("store", "store", detail)
+            }
         }
         None => CheckLine::failed(
             "store",

@@ -6,8 +6,10 @@ use super::options::{CONFIG_FILE, RunOptions};
 use crate::config::{EngineSettings, Settings};
 use crate::model::audit::Audit;
 use crate::model::chain::ChainPath;
+use crate::model::finding::{Finding, Severity};
 use crate::model::identity::RoleName;
 use crate::model::ids::{AccountId, DataSourceArn};
+use crate::model::inventory::Inventory;
 use crate::model::key::is_in_s3;
 use crate::model::text::Text;
 use crate::model::topology::BusinessUnit;
@@ -25,7 +27,55 @@ struct ConsumerDraft {
     roles: BTreeSet<RoleName>,
     work_groups: BTreeSet<Text>,
     data_sources: BTreeSet<DataSourceArn>,
-    chains: u64,
+    /// Chains that Quick made.
+    chains: BTreeSet<Text>,
+}
+
+/// Knowledge from elsewhere than the logs, by which a consumer may look wrong.
+#[derive(Debug, Clone, Copy)]
+pub struct DraftInputs<'a> {
+    /// Names and business units of the organization's accounts; empty if they were not asked for.
+    pub units: &'a BTreeMap<AccountId, BusinessUnit>,
+    /// Quick's data sources, where they are known.
+    pub inventory: Option<&'a Inventory>,
+}
+
+impl ConsumerDraft {
+    /// The reasons why it looks wrong; none if it looks right.
+    fn doubts(&self, audit: &Audit, account: &AccountId, inputs: &DraftInputs<'_>) -> Vec<String> {
+        let mut doubts = Vec::new();
+        if !inputs.units.is_empty() && !inputs.units.contains_key(account) {
+            doubts.push("the account is not in the organization".to_owned());
+        }
+        if self.chains.is_empty() {
+            doubts.push("no chain that Quick made reached it".to_owned());
+        }
+        if let Some(inventory) = inputs.inventory {
+            let unknown = self
+                .data_sources
+                .iter()
+                .find(|arn| inventory.find(arn).is_none());
+            doubts.extend(unknown.map(|arn| {
+                format!("data source {arn} is not in the list of Quick's data sources")
+            }));
+        }
+        let findings = audit
+            .findings
+            .iter()
+            .flat_map(|findings| &findings.findings);
+        let severe = findings.filter(|finding| finding.severity >= Severity::High);
+        let severe: Vec<&Finding> = severe
+            .filter(|finding| finding.chain_ids.iter().any(|id| self.chains.contains(id)))
+            .collect();
+        let is_found = |id: &Text| severe.iter().any(|finding| finding.chain_ids.contains(id));
+        if let (Some(first), true) = (severe.first(), self.chains.iter().all(is_found)) {
+            doubts.push(format!(
+                "all of its chains carry a finding: {}",
+                first.title
+            ));
+        }
+        doubts
+    }
 }
 
 /// A configuration as it may be written.
@@ -37,6 +87,8 @@ pub struct ConfigDraft {
     pub hub_roles: u64,
     /// Consumers that are declared.
     pub consumers: u64,
+    /// Consumers that look wrong: they are commented out, with the reason.
+    pub doubtful: u64,
     /// Roles, data sources and consumers that cannot be declared: logs may say anything.
     pub left_out: u64,
 }
@@ -52,7 +104,7 @@ pub fn ask_aws() -> Result<BTreeMap<AccountId, BusinessUnit>, Failure> {
     Ok(units)
 }
 
-/// Writes down what an audit and `units` show, for the configuration of `path`.
+/// Writes down what an audit and other inputs show, for the configuration of `path`.
 ///
 /// # Errors
 ///
@@ -60,10 +112,10 @@ pub fn ask_aws() -> Result<BTreeMap<AccountId, BusinessUnit>, Failure> {
 pub fn draft(
     context: &RunContext,
     audit: &Audit,
-    units: &BTreeMap<AccountId, BusinessUnit>,
+    inputs: &DraftInputs<'_>,
     path: &Path,
 ) -> Result<ConfigDraft, Failure> {
-    let found = text(&context.options, audit, &consumers(audit), units);
+    let found = text(&context.options, audit, &consumers(audit), inputs);
     // What is written has to be read again.
     Settings::parse(&found.text, path).map_err(|error| {
         Failure::internal(format!("the logs give no valid configuration: {error}"))
@@ -72,6 +124,7 @@ pub fn draft(
         text: found.text,
         hub_roles: audit.roles.run_as.len() as u64,
         consumers: found.consumers,
+        doubtful: found.doubtful,
         left_out: found.left_out,
     })
 }
@@ -91,7 +144,7 @@ fn consumers(audit: &Audit) -> BTreeMap<AccountId, ConsumerDraft> {
             continue;
         };
         let found = consumers.entry(account.clone()).or_default();
-        found.chains += 1;
+        found.chains.insert(chain.chain_id.as_str().into());
         found.data_sources.extend(chain.data_source_arn.clone());
         let groups = chain.queries.iter().map(|query| {
             let named = query.work_group.clone();
@@ -124,6 +177,7 @@ fn hub(audit: &Audit) -> Option<AccountId> {
 struct Declarations {
     text: String,
     consumers: u64,
+    doubtful: u64,
     /// Roles, data sources and consumers that cannot be declared: logs may say anything.
     left_out: u64,
 }
@@ -132,7 +186,7 @@ fn text(
     options: &RunOptions,
     audit: &Audit,
     consumers: &BTreeMap<AccountId, ConsumerDraft>,
-    units: &BTreeMap<AccountId, BusinessUnit>,
+    inputs: &DraftInputs<'_>,
 ) -> Declarations {
     let mut found = Declarations {
         text: String::from(
@@ -141,6 +195,7 @@ fn text(
              # declared here.\n\n",
         ),
         consumers: 0,
+        doubtful: 0,
         left_out: 0,
     };
     let hub = hub(audit);
@@ -165,7 +220,7 @@ fn text(
     }
     let mut names = BTreeSet::new();
     for (account, consumer) in consumers {
-        let unit = units.get(account);
+        let unit = inputs.units.get(account);
         let name = unit.and_then(|unit| unit.account_name.as_deref());
         // Names of accounts need not be unique; those of consumers are.
         let name = match name {
@@ -175,6 +230,12 @@ fn text(
         };
         let (declared, left_out) = declaration(audit, account, &name, consumer, unit);
         found.left_out += left_out;
+        let doubts = consumer.doubts(audit, account, inputs);
+        if !doubts.is_empty() {
+            found.doubtful += 1;
+            found.text += &commented_out(&declared, &doubts);
+            continue;
+        }
         // One strange consumer costs no other.
         if Settings::parse(&declared, Path::new(CONFIG_FILE)).is_ok() {
             found.consumers += 1;
@@ -187,6 +248,21 @@ fn text(
     found
 }
 
+/// A declaration that counts only once someone removes the marks of comments.
+fn commented_out(declared: &str, doubts: &[String]) -> String {
+    let mut text = String::from(
+        "# NOT DECLARED, because it looks wrong. If it is right, remove the first \"# \" of each line:\n",
+    );
+    for doubt in doubts {
+        let _ = writeln!(text, "# - {}", safe(doubt));
+    }
+    for line in declared.trim_end().lines() {
+        let _ = writeln!(text, "# {line}");
+    }
+    text.push('\n');
+    text
+}
+
 /// A consumer as it is declared, and how many of its roles and data sources are left out.
 fn declaration(
     audit: &Audit,
@@ -196,7 +272,7 @@ fn declaration(
     unit: Option<&BusinessUnit>,
 ) -> (String, u64) {
     let mut text = String::new();
-    let chains = plural(found.chains, "chain");
+    let chains = plural(found.chains.len() as u64, "chain");
     let _ = writeln!(text, "# Reached by {chains} in the logs read.");
     text += "[[consumers]]\n";
     let _ = writeln!(text, "name = {}", quoted(name));

@@ -185,6 +185,17 @@ pub fn acknowledgements(context: &RunContext) -> Result<Vec<AckRecord>, Failure>
     Ok(all)
 }
 
+/// All findings that are remembered.
+///
+/// # Errors
+///
+/// When the memory cannot be read.
+pub fn known(context: &RunContext) -> Result<Previous, Failure> {
+    let memory = Memory::open(&path(context)?)?;
+    let known = memory.map(|memory| memory.known()).transpose()?;
+    Ok(known.flatten().unwrap_or_default())
+}
+
 /// The findings that an id names, and the memory that has them.
 fn known_findings(
     context: &RunContext,

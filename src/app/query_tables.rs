@@ -128,7 +128,7 @@ pub fn of_slices(
         bytes: 0,
     };
     tables.add(&[]);
-    let stitched = sliced.chains(&mut |chains| {
+    let stitched = sliced.chains(&mut |chains, _| {
         ambiguous += ambiguous_in(&chains);
         queries.add(&chains);
         tables.add(&chains);

@@ -20,6 +20,9 @@ const SECURITY_HUB: Service = Service {
     is_global: false,
 };
 
+/// The ending of topics that keep the order of messages.
+const FIFO: &str = ".fifo";
+
 /// A message of SNS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicMessage<'a> {
@@ -55,7 +58,7 @@ impl Aws {
                 text(message.key),
             ),
         ];
-        if message.topic_arn.ends_with(".fifo") {
+        if message.topic_arn.strip_suffix(FIFO).is_some() {
             form.push(("MessageGroupId", text("qs-audit")));
             form.push(("MessageDeduplicationId", text(message.key)));
         }

@@ -3,9 +3,11 @@
 use super::formats::{ChargebackFormat, FindingsFormat, RecordFormat};
 use super::groups::{
     AuditArgs, BillArgs, ConfigArgs, LogArgs, OutputArgs, ProgressArgs, SpillArgs, StatisticsArgs,
-    StoreArgs, StrictArgs, TalkArgs, TextOutputArgs, ThreadArgs, WindowArgs,
+    StoreArgs, StrictArgs, TalkArgs, TextOutputArgs, ThreadArgs, VerifyArgs, WhileReadingArgs,
+    WindowArgs,
 };
 use super::news_args::{AckArgs, NotifyArgs};
+use super::search_args::{FindArgs, QueryArgs, ShowArgs};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -37,6 +39,7 @@ pub struct Cli {
 }
 
 /// The commands.
+#[expect(clippy::large_enum_variant, reason = "there is one, once")]
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List access chains.
@@ -47,12 +50,25 @@ pub(super) enum Command {
         qs-audit chains --logs AWSLogs --consumer retail --status partial --status denied\n  \
         qs-audit chains --logs AWSLogs --path any --format csv -o chains.csv")]
     Chains(ChainsArgs),
-    /// Show one chain: its AssumeRole calls, policies, queries, and a timeline.
+    /// Show anything: a chain, or what an id, key, address, user, table or finding leads to.
+    ///
+    /// Says what it is, and shows its chain: AssumeRole calls, policies, queries, timeline, findings that are remembered, and
+    /// commands that go on from there. Of several chains, a list. Reads all logs unless a window is given.
     #[command(after_help = "Examples:\n  \
         qs-audit show c-3f9a1b2c4d5e --logs AWSLogs\n  \
-        qs-audit show c-3f9 --logs AWSLogs\n  \
+        qs-audit show 203.0.113.7 --since 7d\n  \
+        qs-audit show i-3f9a1b2c4d5e\n  \
         qs-audit show latest --logs AWSLogs --raw")]
     Show(ShowArgs),
+    /// Find names: lists what matches a part of a name, with its chains.
+    ///
+    /// Looks through chains, queries, access keys, role sessions, roles, callers, events, addresses, users, source identities,
+    /// dashboards, data sources, tables, functions and resources; * stands for any text. `show` shows one of them.
+    #[command(after_help = "Examples:\n  \
+        qs-audit find ana --since 7d\n  \
+        qs-audit find 203.0.113.* --logs AWSLogs\n  \
+        qs-audit find claims --format csv -o claims.csv")]
+    Find(FindArgs),
     /// Detect anomalies and list them as findings.
     ///
     /// Evaluates the last 7 days unless a window is given. Also reads the days before the window, as the baseline.
@@ -132,6 +148,8 @@ pub(super) enum Command {
     /// The tables are chains, hops, queries, reads, charges and listed tables (docs/tables-v1.md). Covers the last 7 days unless a window is given.
     /// Windows are widened to whole days.
     #[command(after_help = "Examples:\n  \
+        qs-audit query -e \"SELECT consumer_name, COUNT(*) AS chains FROM chains GROUP BY consumer_name\"\n  \
+        qs-audit query --interactive --since 30d\n  \
         qs-audit query --list\n  \
         qs-audit query who-reached-database --param database=retail --since 7d\n  \
         qs-audit query --file my.sql --format csv\n  \
@@ -242,21 +260,6 @@ pub(super) struct EngineSqlArgs {
     pub(super) output: TextOutputArgs,
 }
 
-/// Inputs of verification.
-#[derive(Debug, Args, Default)]
-#[command(next_help_heading = "Verification")]
-pub(super) struct VerifyArgs {
-    /// CloudTrail's public keys: output of aws cloudtrail list-public-keys. Without this option, the keys for logs in S3 are
-    /// requested from AWS. Can be repeated.
-    #[arg(long, value_name = "FILE")]
-    pub(super) public_keys: Vec<PathBuf>,
-
-    /// Signatures of copied digest files, which lose their S3 object metadata: {KEY: {"signature": ..., "signature-algorithm":
-    /// ...}}. Can be repeated.
-    #[arg(long, value_name = "FILE")]
-    pub(super) signatures: Vec<PathBuf>,
-}
-
 /// Options of `verify`.
 #[derive(Debug, Args)]
 pub(super) struct VerifyCommandArgs {
@@ -299,19 +302,6 @@ pub(super) struct DoctorArgs {
     pub(super) talk: TalkArgs,
     #[command(flatten)]
     pub(super) progress: ProgressArgs,
-}
-
-/// Verification of log files while they are read.
-#[derive(Debug, Args, Default)]
-#[command(next_help_heading = "Verification")]
-pub(super) struct WhileReadingArgs {
-    /// Verify each log file against CloudTrail's digest files, and add an integrity status to every result. Reads logs, not the
-    /// store.
-    #[arg(long)]
-    pub(super) verify: bool,
-
-    #[command(flatten)]
-    pub(super) against: VerifyArgs,
 }
 
 /// Options of `chains`.
@@ -365,9 +355,37 @@ pub(super) struct FilterArgs {
     #[arg(long, value_name = "NAME")]
     pub(super) work_group: Vec<String>,
 
-    /// A Quick user.
+    /// A Quick user: the whole name, the whole e-mail address, or the part before the @.
     #[arg(long, value_name = "NAME")]
     pub(super) user: Vec<String>,
+
+    /// A role of the chain, by ARN or name.
+    #[arg(long, value_name = "ARN")]
+    pub(super) role: Vec<String>,
+
+    /// A caller that assumed one of its roles or made one of its calls: an ARN, its last part, or a principal id.
+    #[arg(long, value_name = "ARN")]
+    pub(super) caller: Vec<String>,
+
+    /// An address that one of its calls came from.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) ip: Vec<String>,
+
+    /// The dashboard or analysis that caused it, by ARN or id.
+    #[arg(long, value_name = "ARN")]
+    pub(super) dashboard: Vec<String>,
+
+    /// A Region in which one of its queries ran.
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: Vec<String>,
+
+    /// An access key id of one of its sessions or calls.
+    #[arg(long, value_name = "ID")]
+    pub(super) access_key: Vec<String>,
+
+    /// A query execution.
+    #[arg(long, value_name = "ID")]
+    pub(super) query_id: Vec<String>,
 
     /// A table that a query read: sales, claims.sales, an ARN, or `s3://BUCKET`; * stands for any text.
     #[arg(long, value_name = "NAME")]
@@ -439,23 +457,6 @@ pub(super) enum SortKey {
     Consumer,
 }
 
-/// Options of `show`.
-#[derive(Debug, Args)]
-pub(super) struct ShowArgs {
-    /// A chain id, a unique prefix of one, or latest.
-    #[arg(value_name = "CHAIN_ID")]
-    pub(super) chain_id: String,
-
-    /// Print the events as JSON lines, with secrets replaced.
-    #[arg(long)]
-    pub(super) raw: bool,
-
-    #[command(flatten)]
-    pub(super) output: OutputArgs<RecordFormat>,
-    #[command(flatten)]
-    pub(super) audit: AuditArgs,
-}
-
 /// Options of `findings`.
 #[derive(Debug, Args)]
 pub(super) struct FindingsArgs {
@@ -513,6 +514,10 @@ pub(super) struct ReportArgs {
     pub(super) verification: WhileReadingArgs,
     #[command(flatten)]
     pub(super) bill: BillArgs,
+
+    /// Tell what changed since this day of the baseline, instead of the day before the report.
+    #[arg(long, value_name = "DAY")]
+    pub(super) compare: Option<String>,
 
     /// The folder of the report. It is replaced as a whole.
     #[arg(short, long, value_name = "DIR", help_heading = "Output")]
@@ -672,47 +677,6 @@ pub(super) struct CollectArgs {
     pub(super) talk: TalkArgs,
     #[command(flatten)]
     pub(super) progress: ProgressArgs,
-}
-
-/// Options of `query`.
-#[derive(Debug, Args)]
-pub(super) struct QueryArgs {
-    /// The name of a saved query; --list prints them.
-    #[arg(value_name = "NAME", conflicts_with_all = ["file", "list"])]
-    pub(super) name: Option<String>,
-
-    /// A value for a parameter of the query: database=retail. Can be repeated.
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub(super) param: Vec<String>,
-
-    /// List the saved queries, their tables and parameters.
-    #[arg(long)]
-    pub(super) list: bool,
-
-    /// Run the SQL in this file; - reads standard input.
-    #[arg(long, value_name = "FILE", conflicts_with = "list")]
-    pub(super) file: Option<PathBuf>,
-
-    /// Print the SQL with its parameters filled in, without running it.
-    #[arg(long)]
-    pub(super) sql: bool,
-
-    /// Write the tables as Parquet to this folder, for DuckDB or Athena.
-    #[arg(long, value_name = "DIR")]
-    pub(super) export: Option<PathBuf>,
-
-    /// Refuse a query whose tables take more megabytes of memory, where events do not fit in memory.
-    #[arg(long, value_name = "MB", default_value_t = 4_000)]
-    pub(super) memory_mb: u64,
-
-    #[command(flatten)]
-    pub(super) spill: SpillArgs,
-    #[command(flatten)]
-    pub(super) bill: BillArgs,
-    #[command(flatten)]
-    pub(super) output: OutputArgs<RecordFormat>,
-    #[command(flatten)]
-    pub(super) audit: AuditArgs,
 }
 
 /// Options of `demo`.

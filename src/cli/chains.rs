@@ -61,7 +61,7 @@ struct ChainList<'a> {
 impl ChainList<'_> {
     /// Lists the chains of a result.
     fn whole(&mut self, audit: Audit) -> Result<Exit, Failure> {
-        let wanted = self.selection.of(&audit.chains);
+        let wanted = self.selection.of(&audit.chains, &audit.events);
         let exit = self.print(&audit, &wanted, ambiguous_in(&audit.chains));
         // The process ends here: it would take as long to give a million events back as to read them in.
         std::mem::forget(audit);
@@ -80,9 +80,12 @@ impl ChainList<'_> {
         let mut ambiguous = 0;
         let mut held = Vec::new();
         let selection = &mut self.selection;
-        let mut audit = sliced.chains(&mut |chains| {
+        let mut audit = sliced.chains(&mut |chains, events| {
             ambiguous += ambiguous_in(&chains);
-            held.extend(chains.into_iter().filter(|chain| selection.sees(chain)));
+            let wanted = chains
+                .into_iter()
+                .filter(|chain| selection.sees(chain, events));
+            held.extend(wanted);
             Ok(())
         })?;
         audit.chains = held;
@@ -104,9 +107,9 @@ impl ChainList<'_> {
         };
         write_out(self.run_args, |out| {
             let mut records = RecordStream::new(format, shape, out)?;
-            let stitched = sliced.chains(&mut |chains| {
+            let stitched = sliced.chains(&mut |chains, events| {
                 ambiguous += ambiguous_in(&chains);
-                records.write(&selection.next(&chains))
+                records.write(&selection.next(&chains, events))
             });
             audit = stitched.map_err(io::Error::other)?;
             records.finish()

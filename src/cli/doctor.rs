@@ -19,6 +19,7 @@ use crate::output::json::table as json;
 use crate::output::page_text::prose;
 use crate::output::{csv, xlsx};
 use jiff::civil::Date;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
@@ -78,39 +79,92 @@ fn table(lines: &[CheckLine]) -> Table {
         .table()
 }
 
+/// Resources with the same result, from so many on, are told once.
+const GROUP_MIN: usize = 3;
+/// Resources of a group that are named.
+const NAMED_MAX: usize = 5;
+
+/// What tells the cause of a result from others: account ids and names do not.
+type ResultCause = (&'static str, &'static str, String, Option<String>);
+
+fn cause(line: &CheckLine) -> ResultCause {
+    let name = line
+        .resource
+        .split_once(" (")
+        .map_or(line.resource.as_str(), |(id, _)| id);
+    let general = |text: &str| text.replace(&line.resource, "it").replace(name, "ACCOUNT");
+    (
+        line.status.as_str(),
+        line.check,
+        general(&line.detail),
+        line.next_step.as_deref().map(general),
+    )
+}
+
+/// Lines of the same cause, in their order.
+fn groups(lines: &[CheckLine]) -> BTreeMap<ResultCause, Vec<&CheckLine>> {
+    let mut groups: BTreeMap<ResultCause, Vec<&CheckLine>> = BTreeMap::new();
+    for line in lines {
+        groups.entry(cause(line)).or_default().push(line);
+    }
+    groups
+}
+
+fn check_line(line: &CheckLine, page: TextLayout, out: &mut dyn Write) -> io::Result<()> {
+    let (color, reset) = match (page.color, line.status) {
+        (true, Status::Good) => ("\x1b[32m", "\x1b[0m"),
+        (true, Status::Failed) => ("\x1b[31m", "\x1b[0m"),
+        _ => ("", ""),
+    };
+    let status = line.status.as_str();
+    prose(page, out, |out| {
+        line!(
+            out,
+            "  {color}{status:<8}{reset}{:<12}{}",
+            line.check,
+            safe(&line.detail)
+        )
+    })?;
+    if let Some(next_step) = &line.next_step {
+        prose(page, out, |out| {
+            line!(out, "          next step: {}", safe(next_step))
+        })?;
+    }
+    Ok(())
+}
+
 /// One line for each check, below what it is of; what to do about it in a line of its own.
 fn text(lines: &[CheckLine], page: TextLayout, out: &mut dyn Write) -> io::Result<()> {
-    let (good, bad, plain) = if page.color {
-        ("\x1b[32m", "\x1b[31m", "\x1b[0m")
-    } else {
-        ("", "", "")
-    };
+    let groups = groups(lines);
     let mut resource = "";
     for line in lines {
+        if groups
+            .get(&cause(line))
+            .is_some_and(|group| group.len() >= GROUP_MIN)
+        {
+            continue;
+        }
         if line.resource != resource {
             resource = &line.resource;
             line!(out, "{}", safe(resource))?;
         }
-        let color = match line.status {
-            Status::Good => good,
-            Status::Failed => bad,
-            Status::Skipped => "",
+        check_line(line, page, out)?;
+    }
+    for group in groups.values().filter(|group| group.len() >= GROUP_MIN) {
+        let named: Vec<&str> = group
+            .iter()
+            .take(NAMED_MAX)
+            .map(|line| line.resource.as_str())
+            .collect();
+        let more = group.len().saturating_sub(NAMED_MAX);
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
         };
-        let reset = if color.is_empty() { "" } else { plain };
-        let status = line.status.as_str();
-        prose(page, out, |out| {
-            line!(
-                out,
-                "  {color}{status:<8}{reset}{:<12}{}",
-                line.check,
-                safe(&line.detail)
-            )
-        })?;
-        if let Some(next_step) = &line.next_step {
-            prose(page, out, |out| {
-                line!(out, "          next step: {}", safe(next_step))
-            })?;
-        }
+        let heading = format!("{} alike: {}{more}", group.len(), named.join(", "));
+        prose(page, out, |out| line!(out, "{}", safe(&heading)))?;
+        check_line(group[0], page, out)?;
     }
     let failed = lines
         .iter()

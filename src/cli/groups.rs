@@ -281,3 +281,31 @@ pub(super) enum ColorWhen {
     /// Never.
     Never,
 }
+
+/// Inputs of verification.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Verification")]
+pub(super) struct VerifyArgs {
+    /// CloudTrail's public keys: output of aws cloudtrail list-public-keys. Without this option, the keys for logs in S3 are
+    /// requested from AWS. Can be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(super) public_keys: Vec<PathBuf>,
+
+    /// Signatures of copied digest files, which lose their S3 object metadata: {KEY: {"signature": ..., "signature-algorithm":
+    /// ...}}. Can be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(super) signatures: Vec<PathBuf>,
+}
+
+/// Verification of log files while they are read.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Verification")]
+pub(super) struct WhileReadingArgs {
+    /// Verify each log file against CloudTrail's digest files, and add an integrity status to every result. Reads logs, not the
+    /// store.
+    #[arg(long)]
+    pub(super) verify: bool,
+
+    #[command(flatten)]
+    pub(super) against: VerifyArgs,
+}

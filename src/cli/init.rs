@@ -4,17 +4,19 @@ use super::args::InitArgs;
 use super::exit::Exit;
 use super::run_args::RunArgs;
 use super::session::{self, start_with};
+use super::strictness::nothing_to_read;
 use super::terminal::say;
 use super::time_args::{self, DefaultWindow};
 use crate::app::audit::AuditRun;
+use crate::app::checks::{CheckOptions, checks, evaluated};
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
-use crate::app::init;
+use crate::app::init::{self, DraftInputs};
 use crate::app::options::CONFIG_FILE;
 use crate::config::Settings;
 use crate::local::write_file;
 use crate::output::human::plural;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// The look-back for logs unless a window is given, in seconds.
@@ -45,11 +47,27 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
     } else {
         BTreeMap::new()
     };
-    let audit = session::audit(
-        run_args,
-        &AuditRun::prepare(&context, window, Wants::Statistics)?,
-    )?;
-    let draft = init::draft(&context, &audit, &units, &path)?;
+    let mut run = AuditRun::prepare(&context, window, Wants::Statistics)?;
+    let asked = CheckOptions {
+        window: evaluated(window, context.now, SECONDS),
+        baseline_days: 0,
+        rules: BTreeSet::new(),
+        data_sources: Vec::new(),
+        previous: None,
+    };
+    let checks = checks(&context, &asked)?;
+    let inventory = checks.inventory.clone();
+    run.plan.checks = Some(checks);
+    let audit = session::audit(run_args, &run)?;
+    if let Some(exit) = nothing_to_read(run_args, &audit) {
+        // What an empty window shows is nothing that could be declared.
+        return Ok(exit);
+    }
+    let inputs = DraftInputs {
+        units: &units,
+        inventory: inventory.as_ref(),
+    };
+    let draft = init::draft(&context, &audit, &inputs, &path)?;
     write_file(&path, |out| out.write_all(draft.text.as_bytes()))
         .map_err(|error| Failure::internal(format!("cannot write {}: {error}", path.display())))?;
     if !run_args.quiet {
@@ -59,6 +77,12 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
             plural(draft.hub_roles, "role"),
             plural(draft.consumers, "consumer"),
         ));
+        if draft.doubtful > 0 {
+            say(&format!(
+                "commented out {}, because of what looks wrong: the file says why\n",
+                plural(draft.doubtful, "consumer"),
+            ));
+        }
         if draft.left_out > 0 {
             say(&format!(
                 "left out {}: the logs have account ids or names that AWS does not allow; add them by hand if they are \

@@ -1,9 +1,11 @@
 //! `qs-audit query`: SQL over the record tables.
 
-use super::args::QueryArgs;
 use super::exit::Exit;
+use super::failure::text_of;
 use super::formats::RecordFormat;
+use super::query_prompt;
 use super::run_args::RunArgs;
+use super::search_args::QueryArgs;
 use super::session::{self, start};
 use super::strictness::{exit_of_counts, nothing_to_read};
 use super::terminal::{check_output, page, say, write_out};
@@ -11,6 +13,7 @@ use super::time_args::{self, DefaultWindow};
 use crate::app::audit::{AuditRun, StitchedRun};
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
+use crate::app::memory;
 use crate::app::nearest::nearest;
 use crate::app::query_tables::{self, TableNeeds};
 use crate::app::record_files::{parquet, workbook};
@@ -18,6 +21,7 @@ use crate::local::write_new;
 use crate::model::audit::Audit;
 use crate::model::chain::{Chain, ambiguous_in};
 use crate::model::data_catalogs::DataCatalogs;
+use crate::model::finding::Previous;
 use crate::model::table::{Table, Values};
 use crate::model::text::Text;
 use crate::model::topology::Topology;
@@ -40,6 +44,9 @@ const DEFAULT_SECONDS: i64 = 7 * 86_400;
 
 /// The table of what queries read, and the column of it.
 const READS: &str = "reads";
+
+/// The table of events.
+const EVENTS: &str = "events";
 
 /// The table of listed tables.
 const CATALOG_TABLES: &str = "catalog_tables";
@@ -65,23 +72,28 @@ pub(super) fn run(args: &QueryArgs) -> Result<Exit, Failure> {
         write_out(run_args, |out| out.write_all(query.sql.as_bytes()))?;
         return Ok(Exit::Clean);
     }
-    if query.is_none() && args.export.is_none() {
+    if query.is_none() && args.export.is_none() && !args.interactive {
         return Err(nothing_asked());
     }
     let context = start(run_args)?;
     let default = DefaultWindow::Last(DEFAULT_SECONDS);
     let window = time_args::window(run_args, context.now, default)?.whole_days();
+    let known = memory::known(&context)?;
     let run = AuditRun::prepare(&context, window, Wants::Bill)?;
     let Stitched {
         audit,
         tables,
         ambiguous,
-    } = stitched(args, &run, query.as_ref())?;
+    } = stitched(args, &run, query.as_ref(), &known)?;
     session::say_coverage(run_args, &run, &audit)?;
     let nothing = nothing_to_read(run_args, &audit);
     let catalogs = run.plan.exports.catalogs.as_ref();
     if let Some(dir) = &args.export {
         export(run_args, dir, &tables, &audit)?;
+    }
+    if args.interactive {
+        prompt(run_args, format, &tables, &audit)?;
+        return Ok(exit_of_counts(run_args, &audit, ambiguous).max(nothing));
     }
     if let Some(query) = &query {
         let result = tables::run(&query.sql, &tables).map_err(|error| complaint(&error, query))?;
@@ -112,6 +124,24 @@ pub(super) fn run(args: &QueryArgs) -> Result<Exit, Failure> {
     Ok(exit_of_counts(run_args, &audit, ambiguous).max(nothing))
 }
 
+/// Runs statements as they are typed.
+fn prompt(
+    run_args: &RunArgs,
+    format: RecordFormat,
+    tables: &[Table],
+    audit: &Audit,
+) -> Result<(), Failure> {
+    let mut execute = |sql: &str| {
+        let asked = SqlText {
+            origin: "SQL".to_owned(),
+            sql: sql.to_owned(),
+        };
+        let result = tables::run(sql, tables).map_err(|error| complaint(&error, &asked))?;
+        print(run_args, format, &result, audit, &[])
+    };
+    query_prompt::read_statements(tables, &mut execute, &text_of)
+}
+
 /// A run, and the tables that SQL reads.
 struct Stitched {
     audit: Audit,
@@ -124,6 +154,7 @@ fn stitched(
     args: &QueryArgs,
     run: &AuditRun<'_>,
     query: Option<&SqlText>,
+    known: &Previous,
 ) -> Result<Stitched, Failure> {
     let spill = args.spill.options();
     let named = match query {
@@ -140,15 +171,24 @@ fn stitched(
     let file = spill.file();
     match run.run_spilling(&file, &spill)? {
         StitchedRun::Whole(audit) => Ok(Stitched {
-            tables: record_tables(&audit, catalogs, topology).into(),
+            tables: record_tables(&audit, catalogs, topology, known).into(),
             ambiguous: ambiguous_in(&audit.chains),
             audit: *audit,
         }),
         StitchedRun::Sliced(sliced) => {
             let (audit, mut tables, ambiguous) = query_tables::of_slices(run, sliced, &needs)?;
+            if query.is_some_and(|query| tables::names(&query.sql, EVENTS)) {
+                return Err(
+                    Failure::usage("the table events is for events that fit in memory").hint(
+                        "choose a shorter window with --from and --to, or raise --spill-above",
+                    ),
+                );
+            }
             let others = [
                 charges_table(&audit, topology),
                 catalogs_table(&audit, catalogs),
+                records::coverage_days::table(&audit.coverage),
+                records::known_findings::table(known),
             ];
             tables.extend(others);
             Ok(Stitched {
@@ -162,7 +202,7 @@ fn stitched(
 
 fn nothing_asked() -> Failure {
     Failure::usage("no query is named")
-        .hint("qs-audit query --list prints the saved queries; --file runs your own SQL")
+        .hint("qs-audit query --list prints the saved queries; -e \"SELECT ...\" runs your own SQL, --interactive reads it from you")
 }
 
 /// The tables that SQL can read.
@@ -170,7 +210,8 @@ fn record_tables(
     audit: &Audit,
     catalogs: Option<&DataCatalogs>,
     topology: &Topology,
-) -> [Table; 6] {
+    known: &Previous,
+) -> [Table; 9] {
     let attribution = audit.attribution.as_ref();
     let chains: Vec<&Chain> = audit.chains.iter().collect();
     [
@@ -180,6 +221,9 @@ fn record_tables(
         records::reads::table(&chains, topology),
         catalogs_table(audit, catalogs),
         charges_table(audit, topology),
+        records::session_events::table(&audit.events),
+        records::coverage_days::table(&audit.coverage),
+        records::known_findings::table(known),
     ]
 }
 
@@ -196,6 +240,7 @@ fn catalogs_table(audit: &Audit, catalogs: Option<&DataCatalogs>) -> Table {
 /// The SQL that was asked for, its parameters filled in.
 fn wanted(args: &QueryArgs) -> Result<Option<SqlText>, Failure> {
     let (origin, sql) = match (&args.name, &args.file) {
+        _ if args.execute.is_some() => ("SQL".to_owned(), args.execute.clone().unwrap_or_default()),
         (Some(name), _) => {
             let saved = queries::find(name).ok_or_else(|| unknown(name))?;
             (name.clone(), saved.sql.to_owned())
@@ -250,7 +295,12 @@ fn read(path: &Path) -> Result<String, Failure> {
 /// The error with the line it is about, and what was probably meant.
 fn complaint(error: &SqlError, query: &SqlText) -> Failure {
     // Columns that are not named may not have been read.
-    let tables = record_tables(&Audit::default(), None, &Topology::default());
+    let tables = record_tables(
+        &Audit::default(),
+        None,
+        &Topology::default(),
+        &Previous::default(),
+    );
     let mut message = query.origin.clone();
     if let Some(place) = error.place {
         let _ = write!(message, ":{}:{}", place.line, place.column);
@@ -383,7 +433,7 @@ fn list(run_args: &RunArgs, format: RecordFormat) -> Result<Exit, Failure> {
             line!(out)?;
             line!(
                 out,
-                "{} saved queries. To run your own SQL on chains, hops, queries, reads, catalog_tables and charges: qs-audit query --file my.sql",
+                "{} saved queries. To run your own SQL on chains, hops, queries, reads, catalog_tables, charges, events, coverage and findings: qs-audit query -e \"SELECT ...\"",
                 saved.len()
             )?;
             line!(out, "SELECT * FROM chains LIMIT 1 shows the columns.")

@@ -6,7 +6,7 @@ use super::findings::{check_options, failing, repeated, told};
 use super::run_args::{Ending, RunArgs};
 use super::session::{self, start, verifying};
 use super::strictness::{exit_of_chains, nothing_to_read};
-use super::terminal::page;
+use super::terminal::{page, say};
 use super::time_args::{self, DefaultWindow};
 use crate::app::checks::evaluated;
 use crate::app::compared;
@@ -43,6 +43,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
         BTreeSet::new(),
     )?;
     let verifying = verifying(&args.verification)?;
+    let compare = args.compare.as_deref();
+    let compare = compare.map(|day| time_args::day_from("--compare", day, context.now.day()));
+    let compare = compare.transpose()?;
     let folder = run_args.output.as_deref();
     let spill = args.spill.options();
     let run = app::prepare(&context, &check, verifying.as_ref(), folder, &spill)?;
@@ -68,7 +71,13 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
             .as_ref()
             .and_then(|checks| checks.previous.as_ref()),
         options: &options,
+        compare,
     });
+    if compare.is_some() && report.changes.is_none() {
+        say(
+            "no figures of the day of --compare are known: it is outside the baseline (--baseline), or nothing ran\n",
+        );
+    }
     let written = app::write(&report, run.folder)?;
     let latest = written.point_latest()?;
     if !run_args.quiet {

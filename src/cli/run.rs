@@ -5,8 +5,8 @@ use super::exit::Exit;
 use super::failure::{exit_of, text_of};
 use super::terminal::say;
 use super::{
-    ack, chains, chargeback, collect, completions_and_man, demo, doctor, engine, explain, findings,
-    init, notify, query, report, show, verify,
+    ack, chains, chargeback, collect, completions_and_man, demo, doctor, engine, explain, find,
+    findings, init, notify, query, report, show, verify,
 };
 use crate::app::failure::Failure;
 use clap::Parser;
@@ -44,6 +44,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Chains(args) => chains::run(args),
         Command::Show(args) => show::run(args),
+        Command::Find(args) => find::run(args),
         Command::Chargeback(args) => chargeback::run(args),
         Command::Findings(args) => findings::run(args),
         Command::Report(args) => report::run(args),

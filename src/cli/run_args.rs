@@ -135,6 +135,14 @@ impl RunArgs {
     /// Returns the output and its format: as requested, else by the file name's ending.
     pub(super) fn output<F: Format>(mut self, args: &OutputArgs<F>) -> Result<(Self, F), Failure> {
         let ending = args.output.as_deref().map(Ending::of);
+        if let (None, Some(Ending::Other(instead))) = (args.format, &ending) {
+            let path = args.output.as_deref().unwrap_or(Path::new(""));
+            return Err(Failure::usage(format!(
+                "{}: this extension names no output format",
+                path.display()
+            ))
+            .hint(format!("{instead}; --format writes one whatever the name")));
+        }
         let told = match (args.format, &ending) {
             (None, Some(Ending::Format(name))) => {
                 let known = F::from_str(name, true);
@@ -170,6 +178,8 @@ pub(super) enum Ending {
     Plain,
     /// The name of a format of some command.
     Format(&'static str),
+    /// What a known format is named that is not written: what to write instead.
+    Other(&'static str),
     /// Something else.
     Unknown,
 }
@@ -188,6 +198,15 @@ impl Ending {
             "xlsx" => Self::Format("xlsx"),
             "ocsf" => Self::Format("ocsf"),
             "asff" => Self::Format("asff"),
+            "xls" | "xlsm" | "xlsb" | "ods" => Self::Other("a workbook is .xlsx"),
+            "tsv" | "tab" => Self::Other("tables of text are .csv"),
+            "yaml" | "yml" | "xml" => Self::Other("documents are .json or .jsonl"),
+            "html" | "htm" | "pdf" | "doc" | "docx" => {
+                Self::Other("`qs-audit report -o DIR` writes index.html, which prints to PDF")
+            }
+            "db" | "sqlite" | "duckdb" => {
+                Self::Other("`qs-audit query --export DIR` writes Parquet, which databases read")
+            }
             _ => Self::Unknown,
         }
     }

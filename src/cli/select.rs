@@ -6,6 +6,8 @@ use crate::app::nearest::nearest;
 use crate::model::chain::{Chain, ChainPath, ChainStatus};
 use crate::model::charge::UNMAPPED;
 use crate::model::data_read::DataRead;
+use crate::model::event::Event;
+use crate::model::ids::QueryExecutionId;
 use crate::model::pattern;
 use crate::model::road::resource_name;
 use crate::model::topology::Topology;
@@ -44,8 +46,11 @@ impl<'a> Selection<'a> {
     }
 
     /// The wanted chains, sorted and limited.
-    pub(super) fn of<'c>(&mut self, chains: &'c [Chain]) -> Vec<&'c Chain> {
-        let mut wanted: Vec<&Chain> = chains.iter().filter(|chain| self.sees(chain)).collect();
+    pub(super) fn of<'c>(&mut self, chains: &'c [Chain], events: &[Event]) -> Vec<&'c Chain> {
+        let mut wanted: Vec<&Chain> = chains
+            .iter()
+            .filter(|chain| self.sees(chain, events))
+            .collect();
         self.put_in_order(&mut wanted);
         wanted
     }
@@ -62,20 +67,23 @@ impl<'a> Selection<'a> {
     }
 
     /// The wanted ones of the next chains, in their order, as far as the limit allows.
-    pub(super) fn next<'c>(&mut self, chains: &'c [Chain]) -> Vec<&'c Chain> {
+    pub(super) fn next<'c>(&mut self, chains: &'c [Chain], events: &[Event]) -> Vec<&'c Chain> {
         let left = self.limit().saturating_sub(self.found);
-        let mut wanted: Vec<&Chain> = chains.iter().filter(|chain| self.sees(chain)).collect();
+        let mut wanted: Vec<&Chain> = chains
+            .iter()
+            .filter(|chain| self.sees(chain, events))
+            .collect();
         wanted.truncate(left);
         wanted
     }
 
     /// Returns true if a chain is wanted, and counts it.
-    pub(super) fn sees(&mut self, chain: &Chain) -> bool {
-        let is_wanted = self.wants(chain);
+    pub(super) fn sees(&mut self, chain: &Chain, events: &[Event]) -> bool {
+        let is_wanted = self.wants(chain, events);
         self.found += usize::from(is_wanted);
         self.unknown_bytes += u64::from(chain.bytes_scanned().is_none());
         let is_unlisted = chain.path != ChainPath::Session && !is_listed_by_default(chain);
-        self.unlisted += u64::from(is_unlisted && self.wants_besides_path(chain));
+        self.unlisted += u64::from(is_unlisted && self.wants_besides_path(chain, events));
         if self.shown() > 0 {
             self.names = KnownNames::default();
         } else {
@@ -92,11 +100,11 @@ impl<'a> Selection<'a> {
         self.found.min(self.limit())
     }
 
-    fn wants(&self, chain: &Chain) -> bool {
-        self.wants_path(chain) && self.wants_besides_path(chain)
+    fn wants(&self, chain: &Chain, events: &[Event]) -> bool {
+        self.wants_path(chain) && self.wants_besides_path(chain, events)
     }
 
-    fn wants_besides_path(&self, chain: &Chain) -> bool {
+    fn wants_besides_path(&self, chain: &Chain, events: &[Event]) -> bool {
         let filter = &self.args.filter;
         (filter.status.is_empty() || filter.status.iter().any(|&arg| status(arg) == chain.status))
             && any_matches(&filter.consumer, consumers(chain))
@@ -105,8 +113,41 @@ impl<'a> Selection<'a> {
             && any_matches(&filter.work_group, work_groups(chain))
             && any_matches(&filter.user, users(chain))
             && any_matches(&filter.origin, origins(chain))
+            && self.wants_sessions(chain, events)
+            && any_matches(&filter.dashboard, dashboards(chain))
+            && any_matches(&filter.region, regions(chain))
+            && wants_query_id(&filter.query_id, chain)
             && self.wants_reads(chain)
             && self.wants_bytes(chain)
+    }
+
+    /// Roles, callers, addresses and keys: of sessions, and of calls.
+    fn wants_sessions(&self, chain: &Chain, events: &[Event]) -> bool {
+        let filter = &self.args.filter;
+        let sessions = || chain.earlier_sessions.iter().chain(&chain.consumer_session);
+        let calls = || {
+            let entries = chain.events.iter();
+            entries.filter_map(|entry| events.get(entry.event as usize))
+        };
+        let roles = sessions().filter_map(|session| session.role_arn.as_deref());
+        let callers = || {
+            let of_sessions = sessions().filter_map(|session| session.assumed_by.as_deref());
+            let of_calls = calls().filter_map(|call| Some(&**call.identity.best_name()?));
+            of_sessions.chain(of_calls)
+        };
+        let addresses = || {
+            let of_sessions = sessions().filter_map(|session| session.source_ip.as_deref());
+            of_sessions.chain(calls().filter_map(|call| call.source_ip.as_deref()))
+        };
+        let keys = || {
+            let of_sessions = sessions().filter_map(|session| session.access_key_id.as_deref());
+            of_sessions.chain(calls().filter_map(|call| call.identity.access_key_id.as_deref()))
+        };
+        let named = |name| [name, resource_name(name)];
+        any_matches(&filter.role, roles.flat_map(named))
+            && (filter.caller.is_empty() || any_matches(&filter.caller, callers().flat_map(named)))
+            && (filter.ip.is_empty() || any_matches(&filter.ip, addresses()))
+            && (filter.access_key.is_empty() || any_matches(&filter.access_key, keys()))
     }
 
     /// One read has to be all that was asked for.
@@ -313,9 +354,41 @@ fn work_groups(chain: &Chain) -> impl Iterator<Item = &str> {
     queries.filter_map(|query| query.work_group.as_deref())
 }
 
+/// The whole name, the whole e-mail address, and the part before it.
 fn users(chain: &Chain) -> impl Iterator<Item = &str> {
     let name = chain.quick_user.as_ref().map(|user| &*user.name);
-    name.into_iter().flat_map(|name| [name, tail(name)])
+    name.into_iter().flat_map(|name| {
+        let last = tail(name);
+        [name, last, last.split('@').next().unwrap_or(last)]
+    })
+}
+
+fn dashboards(chain: &Chain) -> impl Iterator<Item = &str> {
+    let user = chain.quick_user.as_ref();
+    let arn = user.and_then(|user| user.resource_arn.as_deref());
+    arn.into_iter().flat_map(|arn| [arn, tail(arn)])
+}
+
+fn regions(chain: &Chain) -> impl Iterator<Item = &str> {
+    let queries = chain.queries.iter();
+    queries.filter_map(|query| query.region.as_deref())
+}
+
+fn wants_query_id(asked: &[String], chain: &Chain) -> bool {
+    let of = |id: &QueryExecutionId| {
+        let id = id.to_string();
+        any_matches(asked, [id.as_str()])
+    };
+    asked.is_empty()
+        || chain
+            .queries
+            .iter()
+            .filter_map(|query| query.query_execution_id.as_ref())
+            .any(of)
+        || chain
+            .repeated_queries
+            .iter()
+            .any(|one| of(&one.query_execution_id))
 }
 
 /// The service with and without its domain, or `people` and `unknown`; the resource and its name.

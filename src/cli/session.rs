@@ -1,6 +1,6 @@
 //! One run, from options to an audit.
 
-use super::args::{VerifyArgs, WhileReadingArgs};
+use super::groups::{VerifyArgs, WhileReadingArgs};
 use super::progress::Terminal;
 use super::run_args::RunArgs;
 use super::terminal::say;

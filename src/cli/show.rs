@@ -1,30 +1,35 @@
 //! `qs-audit show`.
 
-use super::args::ShowArgs;
 use super::chains::record_table;
 use super::exit::Exit;
+use super::findings::repeated;
 use super::formats::RecordFormat;
 use super::run_args::RunArgs;
-use super::session::{self, start};
+use super::search_args::ShowArgs;
+use super::session::{self, prepare, start};
+use super::shown_things::{self, ShownThings};
 use super::strictness::{exit_of, nothing_to_read};
 use super::terminal::{check_output, page, say, write_out, write_spelled};
 use super::time_args::{self, DefaultWindow};
 use crate::app::audit::AuditRun;
+use crate::app::evidence::{self, ChainEvidence};
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
+use crate::app::memory;
 use crate::app::nearest::nearest;
 use crate::app::record_files::{parquet, workbook};
 use crate::decode::REDACTED;
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
 use crate::model::event::EventOrigin;
+use crate::model::finding::{Previous, PreviousFinding};
 use crate::output::chain_table::is_listed_by_default;
-use crate::output::human::plural;
+use crate::output::human::{line, plural, window_text};
 use crate::output::json::v1::{self, RecordShape};
 use crate::output::not_read::NotRead;
-use crate::output::reads_not_logged::of_chain;
+use crate::output::reads_not_logged::of_chain as of_chain_reads;
 use crate::output::terminal::Spelling;
-use crate::output::{csv, show};
+use crate::output::{chain_table, csv, show};
 use crate::records;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -41,48 +46,186 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     check_output(run_args)?;
     let context = start(run_args)?;
     let window = time_args::window(run_args, context.now, DefaultWindow::All)?;
-    let mut run = AuditRun::prepare(&context, window, Wants::Statistics)?;
+    let known = memory::known(&context)?;
+    let mut run = prepare(&context, window, Wants::Statistics, &args.verification)?;
     let mut audit = session::audit(run_args, &run)?;
     if let Some(exit) = nothing_to_read(run_args, &audit) {
         return Ok(exit_of(run_args, &audit).max(Some(exit)));
     }
-    let wanted = args.chain_id.to_lowercase();
+    let wanted = args.asked.trim().to_lowercase();
     if !is_known(&audit, &wanted) && run.can_tell_all_sessions() {
         // It may be one of those that only --all-sessions lists.
         run.plan.all_sessions = true;
         audit = run.run_again()?;
     }
-    let chain = find(&audit, &wanted)?;
-    let page = page(run_args);
-    let one = [chain];
-    let not_read = NotRead::of(&audit.coverage.rejects);
-    if args.raw {
-        let events = raw(run_args, &run, &audit, chain)?;
-        write_spelled(run_args, Some(Spelling::Json), |out| {
-            events.iter().try_for_each(|event| writeln!(out, "{event}"))
-        })?;
-        return Ok(exit_of(run_args, &audit).max(None));
+    let shown = if let Some(chain) = chain_of(&audit, &wanted) {
+        ShownThings::of_chain(chain?)
+    } else {
+        let mut things = ShownThings::named(&audit, &known, &args.asked);
+        if things.is_empty() {
+            things.add_request(&audit, &args.asked, &|places| {
+                Ok(run.raw_events(&audit, places)?.events)
+            })?;
+        }
+        things
+    };
+    if shown.is_empty() {
+        return Err(not_found(&audit, run_args, &args.asked));
     }
-    write_out(run_args, |out| match format {
-        RecordFormat::Table => {
-            show::write(&audit, chain, &run.plan.topology, page, out)?;
-            not_read.write(page, out)
-        }
-        RecordFormat::Json => v1::write_json(&audit, &one, RecordShape::Chains, out),
-        RecordFormat::Jsonl => v1::write_jsonl(&one, RecordShape::Chains, out),
-        RecordFormat::Csv => csv::write_records(&records::chains::fields(), &one, out),
-        RecordFormat::Parquet => parquet(&record_table(&one, RecordShape::Chains), &audit, out),
-        RecordFormat::Xlsx => {
-            let sheets = [record_table(&one, RecordShape::Chains).into()];
-            workbook(sheets, &audit, out)
-        }
-    })?;
-    if format == RecordFormat::Table && !run_args.quiet && !chain.queries.is_empty() {
-        for gap in of_chain(&audit.coverage, chain, &run.plan.topology) {
-            say(&format!("{}\n", gap.text));
-        }
+    let told = Told {
+        run_args,
+        format,
+        run: &run,
+        audit: &audit,
+        known: &known,
+    };
+    match shown.chains[..] {
+        [chain] => told.one(args, &shown, chain)?,
+        _ => told.several(args, &shown)?,
     }
     Ok(exit_of(run_args, &audit).max(None))
+}
+
+/// What a command line is told.
+struct Told<'a> {
+    run_args: &'a RunArgs,
+    format: RecordFormat,
+    run: &'a AuditRun<'a>,
+    audit: &'a Audit,
+    known: &'a Previous,
+}
+
+impl Told<'_> {
+    /// Shows one chain, and what led to it.
+    fn one(&self, args: &ShowArgs, shown: &ShownThings<'_>, chain: &Chain) -> Result<(), Failure> {
+        let (run_args, audit) = (self.run_args, self.audit);
+        if args.raw {
+            let events = raw(run_args, self.run, audit, chain)?;
+            return write_spelled(run_args, Some(Spelling::Json), |out| {
+                events.iter().try_for_each(|event| writeln!(out, "{event}"))
+            });
+        }
+        let findings = self.known.findings.values();
+        let of_chain =
+            |known: &&PreviousFinding| known.chain_ids.iter().any(|id| **id == *chain.chain_id);
+        let findings: Vec<&PreviousFinding> = findings.filter(of_chain).collect();
+        if let Some(folder) = &args.evidence {
+            let events = raw(run_args, self.run, audit, chain)?;
+            let evidence = ChainEvidence {
+                audit,
+                chain,
+                events: &events,
+                findings: &findings,
+            };
+            let files = evidence::write(&evidence, folder)?;
+            if !run_args.quiet {
+                say(&format!(
+                    "evidence in {}: {}\n",
+                    folder.display(),
+                    files.join(", ")
+                ));
+            }
+        }
+        if self.format != RecordFormat::Table {
+            return self.records(&[chain]);
+        }
+        let page = page(run_args);
+        let repeated = repeated(run_args);
+        let options = format!("{}{}", repeated.logs, repeated.store);
+        write_out(run_args, |out| {
+            shown.write(page, out)?;
+            show::write(audit, chain, &self.run.plan.topology, page, out)?;
+            shown_things::write_findings(&findings, out)?;
+            shown_things::write_pivots(chain, &options, out)?;
+            NotRead::of(&audit.coverage.rejects).write(page, out)
+        })?;
+        if !run_args.quiet && !chain.queries.is_empty() {
+            for gap in of_chain_reads(&audit.coverage, chain, &self.run.plan.topology) {
+                say(&format!("{}\n", gap.text));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lists several chains, and what led to them.
+    fn several(&self, args: &ShowArgs, shown: &ShownThings<'_>) -> Result<(), Failure> {
+        let option = if args.raw {
+            Some("--raw")
+        } else {
+            args.evidence.as_ref().map(|_| "--evidence")
+        };
+        if let Some(option) = option {
+            let count = plural(shown.chains.len() as u64, "chain");
+            return Err(Failure::usage(format!(
+                "{option} is for one chain, and {:?} leads to {count}",
+                args.asked
+            ))
+            .hint("`qs-audit show` with the same words lists them"));
+        }
+        if self.format != RecordFormat::Table {
+            return self.records(&shown.chains);
+        }
+        let page = page(self.run_args);
+        write_out(self.run_args, |out| {
+            shown.write(page, out)?;
+            if shown.chains.is_empty() {
+                line!(out, "none of its chains is in the logs that were read")?;
+            } else {
+                chain_table::write(&shown.chains, page, out)?;
+            }
+            NotRead::of(&self.audit.coverage.rejects).write(page, out)
+        })
+    }
+
+    fn records(&self, chains: &[&Chain]) -> Result<(), Failure> {
+        let audit = self.audit;
+        let table = || record_table(chains, RecordShape::Chains);
+        write_out(self.run_args, |out| match self.format {
+            RecordFormat::Table | RecordFormat::Json => {
+                v1::write_json(audit, chains, RecordShape::Chains, out)
+            }
+            RecordFormat::Jsonl => v1::write_jsonl(chains, RecordShape::Chains, out),
+            RecordFormat::Csv => csv::write_records(&records::chains::fields(), chains, out),
+            RecordFormat::Parquet => parquet(&table(), audit, out),
+            RecordFormat::Xlsx => workbook([table().into()], audit, out),
+        })
+    }
+}
+
+/// Nothing has this name: what was probably meant, or where it was not looked for.
+fn not_found(audit: &Audit, run_args: &RunArgs, asked: &str) -> Failure {
+    let is_chain = asked.to_lowercase().starts_with("c-");
+    let what = if is_chain {
+        "no chain"
+    } else {
+        "nothing is named"
+    };
+    let window = &audit.window;
+    let place = if window.from.is_some() || window.to.is_some() {
+        format!("in the logs of {}", window_text(window))
+    } else {
+        "in the logs".to_owned()
+    };
+    let failure = Failure::usage(format!("{what} {asked:?} {place}"));
+    let is_narrowed = run_args.window.since.is_some()
+        || run_args.window.from.is_some()
+        || run_args.window.to.is_some();
+    if is_narrowed {
+        return failure.hint("without --since, --from and --to, show looks through all logs");
+    }
+    if asked.starts_with("f-") || asked.starts_with("i-") {
+        return failure.hint("findings are remembered by the nightly report and `findings --remember`; `qs-audit findings` lists those of a window");
+    }
+    let ids = audit.chains.iter().map(|chain| chain.chain_id.as_str());
+    // A word that is no id may be meant for latest; an id is not.
+    let latest = (!asked.contains(|letter: char| letter.is_ascii_digit())).then_some(LATEST);
+    let ids = ids.chain(latest);
+    let id = full_id(&asked.to_lowercase());
+    match nearest(asked, ids.clone()).or_else(|| nearest(&id, ids)) {
+        Some(near) => failure.hint(format!("did you mean {near}?")),
+        None => failure
+            .hint("`qs-audit find` looks for a part of a name, `qs-audit chains` lists chains"),
+    }
 }
 
 /// The events of a chain as they were logged, by time.
@@ -131,74 +274,27 @@ fn full_id(asked: &str) -> String {
     }
 }
 
-/// Returns a hint for an id of another kind: of a finding, a query execution or an event.
-fn other_kind(audit: &Audit, asked: &str) -> Option<String> {
-    if asked.starts_with("f-") {
-        return Some(
-            "this is the id of a finding: `qs-audit findings` prints its chains".to_owned(),
-        );
-    }
-    let is_uuid = asked.len() == 36 && asked.matches('-').count() == 4;
-    if !is_uuid {
-        return None;
-    }
-    let chain = audit.chains.iter().find(|chain| {
-        let mut queries = chain.queries.iter();
-        let mut events = chain.events.iter();
-        queries.any(|query| {
-            query
-                .query_execution_id
-                .as_ref()
-                .is_some_and(|id| id.to_string() == asked)
-        }) || events.any(|entry| audit.events[entry.event as usize].id.to_string() == asked)
-    });
-    Some(match chain {
-        Some(chain) => format!(
-            "this query execution or event is in chain {}",
-            chain.chain_id
-        ),
-        None => {
-            "this is not a chain id, and no chain has a query execution or event with it".to_owned()
-        }
-    })
-}
-
-fn find<'a>(audit: &'a Audit, asked: &str) -> Result<&'a Chain, Failure> {
+/// The chain that an id, a prefix of one, or `latest` names; `None` if it is none of these.
+fn chain_of<'a>(audit: &'a Audit, asked: &str) -> Option<Result<&'a Chain, Failure>> {
     if asked == LATEST {
         let mut listed = audit
             .chains
             .iter()
             .filter(|chain| is_listed_by_default(chain));
-        return listed.next_back().ok_or_else(|| {
+        return Some(listed.next_back().ok_or_else(|| {
             Failure::usage("no chain in the logs")
                 .hint("`qs-audit chains --path any` lists all chains that end in Athena")
-        });
+        }));
     }
     if let Some(exact) = audit.chains.iter().find(|chain| chain.chain_id == asked) {
-        return Ok(exact);
+        return Some(Ok(exact));
     }
     let asked_id = full_id(asked);
     let starts = |chain: &&Chain| chain.chain_id.starts_with(&asked_id);
     let found: Vec<&Chain> = audit.chains.iter().filter(starts).collect();
     match found[..] {
-        [one] => Ok(one),
-        [] => {
-            let failure = Failure::usage(format!("no chain {asked:?} in the logs"));
-            if let Some(hint) = other_kind(audit, asked) {
-                return Err(failure.hint(hint));
-            }
-            let ids = audit.chains.iter().map(|chain| chain.chain_id.as_str());
-            // A word that is no id may be meant for latest; an id is not.
-            let latest =
-                (!asked.contains(|letter: char| letter.is_ascii_digit())).then_some(LATEST);
-            let ids = ids.chain(latest);
-            Err(match nearest(asked, ids.clone()).or_else(|| nearest(&asked_id, ids)) {
-                Some(near) => failure.hint(format!("did you mean {near}?")),
-                None => failure.hint(
-                    "`qs-audit chains` lists chains; show reads all logs unless a window is given",
-                ),
-            })
-        }
+        [] => None,
+        [one] => Some(Ok(one)),
         ref several => {
             let ids: Vec<&str> = several
                 .iter()
@@ -211,10 +307,8 @@ fn find<'a>(audit: &'a Audit, asked: &str) -> Result<&'a Chain, Failure> {
                 String::new()
             };
             let shown = ids[..ids.len().min(CANDIDATES_MAX)].join(", ");
-            Err(
-                Failure::usage(format!("{asked:?} is the prefix of several chain ids"))
-                    .hint(format!("{shown}{more}")),
-            )
+            let failure = Failure::usage(format!("{asked:?} is the prefix of several chain ids"));
+            Some(Err(failure.hint(format!("{shown}{more}"))))
         }
     }
 }

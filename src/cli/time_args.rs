@@ -7,16 +7,34 @@ use crate::model::window::TimeWindow;
 use jiff::civil::Date;
 use jiff::{Span, SpanRelativeTo};
 
-/// A date (its midnight) or an RFC 3339 time.
+/// A date (its midnight), an RFC 3339 time, or a time as outputs print it: `2026-11-01 10:00`, with or
+/// without seconds and `UTC`.
 pub(super) fn moment(option: &str, text: &str) -> Result<UtcSecond, Failure> {
     let day: Option<Date> = text.parse().ok().filter(|_| text.len() == 10);
     let midnight = day.and_then(UtcSecond::midnight);
-    midnight.or_else(|| UtcSecond::parse(text)).ok_or_else(|| {
+    let told = midnight
+        .or_else(|| UtcSecond::parse(text))
+        .or_else(|| UtcSecond::parse(&as_rfc_3339(text)));
+    told.ok_or_else(|| {
         Failure::usage(format!(
             "{option} {text:?} is neither a date nor an RFC 3339 time"
         ))
-        .hint("write 2026-11-01 or 2026-11-01T10:00:00Z")
+        .hint("write 2026-11-01, 2026-11-01T10:00:00Z, or 2026-11-01 10:00")
     })
+}
+
+/// A time as outputs print it, as RFC 3339 has it.
+fn as_rfc_3339(text: &str) -> String {
+    let text = text.trim();
+    let text = text.strip_suffix("UTC").unwrap_or(text).trim_end();
+    let text = text.strip_suffix('Z').unwrap_or(text);
+    let text = text.replacen(' ', "T", 1);
+    let seconds = if text.matches(':').count() == 1 {
+        ":00"
+    } else {
+        ""
+    };
+    format!("{text}{seconds}Z")
 }
 
 /// `90s`, `30m`, `12h`, `7d`, `2w` in seconds: a day is 24 hours.
@@ -216,5 +234,22 @@ mod tests {
             "2026-11-01T00:00:00Z"
         );
         assert!(moment("--from", "tomorrow").is_err());
+        let at = moment("--from", "2026-11-01T10:05:00Z").unwrap();
+        for text in [
+            "2026-11-01 10:05",
+            "2026-11-01 10:05 UTC",
+            "2026-11-01T10:05Z",
+            "2026-11-01 10:05:00",
+        ] {
+            assert_eq!(moment("--from", text).unwrap(), at, "{text}");
+        }
+        for text in [
+            "10:05",
+            "2026-11-01 25:00",
+            "2026-11-01  10:05",
+            "11-01 10:05",
+        ] {
+            assert!(moment("--from", text).is_err(), "{text}");
+        }
     }
 }

@@ -226,10 +226,8 @@ impl Checker<'_> {
             usd_per_tb.insert(region.into_inner(), amount);
         }
         let units = raw.business_units;
-        let suppression_lines = raw.suppressions.iter();
-        let suppression_lines = suppression_lines
-            .map(|one| self.line(&one.rule.span()))
-            .collect();
+        let lines = raw.suppressions.iter();
+        let suppression_lines = lines.map(|one| self.line(&one.rule.span())).collect();
         let suppressions = raw
             .suppressions
             .into_iter()

@@ -187,6 +187,12 @@ fn add(value: &RawValue, is_resolved: bool, previous: &mut Previous) -> Result<(
                 role_arns.extend(text_of(Some(arn)).map(|arn| RoleArn::from(&*arn)));
             }
         });
+        let mut chain_ids = Vec::new();
+        for_each_of(member(value, "chain_ids"), &mut |id| {
+            if chain_ids.len() < KEYS_MAX {
+                chain_ids.extend(text_of(Some(id)).map(Text::from));
+            }
+        });
         let mut evidence_keys = BTreeSet::new();
         for_each_of(member(value, "evidence_keys"), &mut |key| {
             if evidence_keys.len() < KEYS_MAX {
@@ -206,6 +212,7 @@ fn add(value: &RawValue, is_resolved: bool, previous: &mut Previous) -> Result<(
             first_seen: time(member(value, "first_seen"))?,
             last_seen: time(member(value, "last_seen"))?,
             occurrence: number("occurrence").unwrap_or(1),
+            chain_ids,
             evidence_keys,
             is_resolved,
         })

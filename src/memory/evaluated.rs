@@ -15,6 +15,8 @@ const KEPT_DAYS: i64 = 90;
 /// Days that windows are kept, so that those of the last [`KEPT_DAYS`] can be evaluated again.
 const WINDOWS_KEPT_DAYS: i64 = 2 * KEPT_DAYS;
 const DAY: i64 = 86_400;
+/// Chains that are remembered of a finding.
+const CHAINS_MAX: usize = 50;
 
 /// A window that rules evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub struct EvaluatedWindow {
 
 const COLUMNS: &str =
     "finding_id, incident_id, rule, severity, occurrence, is_resolved, first_seen, last_seen,
-    title, detail, consumer_account_id, subject, role_arns, evidence_keys";
+    title, detail, consumer_account_id, subject, role_arns, evidence_keys, chain_ids";
 
 impl Memory {
     /// Returns what was known before a time; `None` if nothing was evaluated before it.
@@ -179,7 +181,7 @@ fn put<'r>(
     let id = transaction.last_insert_rowid();
     let sql = format!(
         "INSERT INTO observed (evaluated, {COLUMNS})
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
     );
     let mut statement = transaction.prepare(&sql)?;
     for finding in findings {
@@ -190,6 +192,8 @@ fn put<'r>(
             .collect();
         let arns: Vec<&str> = finding.role_arns.iter().map(|arn| &**arn).collect();
         let keys: Vec<&str> = finding.evidence_keys.iter().map(|key| &**key).collect();
+        let chains = finding.chain_ids.iter().take(CHAINS_MAX);
+        let chains: Vec<&str> = chains.map(|chain| &**chain).collect();
         statement.execute(params![
             id,
             finding.finding_id,
@@ -206,6 +210,7 @@ fn put<'r>(
             json(&subject),
             json(&arns),
             json(&keys),
+            json(&chains),
         ])?;
     }
     Ok(())
@@ -236,6 +241,7 @@ fn observed(findings: &Findings) -> Vec<PreviousFinding> {
             first_seen: finding.first_seen,
             last_seen: finding.last_seen,
             occurrence: finding.occurrence,
+            chain_ids: finding.chain_ids.iter().take(CHAINS_MAX).cloned().collect(),
             evidence_keys: finding.evidence_keys.clone(),
             is_resolved: false,
         });
@@ -299,6 +305,10 @@ fn finding(row: &Row<'_>) -> rusqlite::Result<PreviousFinding> {
         role_arns: list(&row.get::<_, String>(12)?)
             .into_iter()
             .map(|arn| RoleArn::from(&*arn))
+            .collect(),
+        chain_ids: list(&row.get::<_, String>(14)?)
+            .into_iter()
+            .map(Text::from)
             .collect(),
         evidence_keys: list(&row.get::<_, String>(13)?)
             .into_iter()

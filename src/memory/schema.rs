@@ -42,6 +42,7 @@ CREATE TABLE observed (
     -- JSON lists.
     role_arns TEXT NOT NULL,
     evidence_keys TEXT NOT NULL,
+    chain_ids TEXT NOT NULL,
     PRIMARY KEY (evaluated, finding_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX observed_by_incident ON observed (incident_id);

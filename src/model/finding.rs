@@ -258,6 +258,8 @@ pub struct PreviousFinding {
     pub last_seen: UtcSecond,
     /// Which occurrence was the last, from 1.
     pub occurrence: u64,
+    /// The first of its chains, where these are known.
+    pub chain_ids: Vec<Text>,
     /// What tells its occurrences from others, as [`Finding::evidence_keys`]; empty where that is not known.
     pub evidence_keys: BTreeSet<Text>,
     /// True if its cause was gone when it was last looked for.

@@ -365,8 +365,8 @@ impl Topology {
     #[must_use]
     pub fn account_label(&self, account_id: &str) -> String {
         match self.account_name(account_id) {
-            Some(name) => format!("{name} ({account_id})"),
-            None => account_id.to_owned(),
+            Some(name) if **name != *account_id => format!("{name} ({account_id})"),
+            _ => account_id.to_owned(),
         }
     }
 

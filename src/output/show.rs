@@ -5,7 +5,9 @@ use super::chain_table::{
     consumer, keep_whole, new_table, query_name, text, text_cell, title, write_table,
 };
 use super::flat_table::figure_cells;
-use super::human::{count, duration, line, plural, role, safe, tail};
+use super::human::{
+    bytes as size, count, decimals, duration, line, money, plural, role, safe, tail,
+};
 use super::reads;
 use super::roads::{self, origin_text};
 use crate::model::audit::Audit;
@@ -18,7 +20,7 @@ use comfy_table::Cell;
 use std::io::{self, Write};
 
 /// Columns of the queries that need a wider page, narrowest first.
-const QUERY_OPTIONAL: [(&str, u16); 3] = [("Work group", 76), ("Database", 105), ("Region", 120)];
+const QUERY_OPTIONAL: [(&str, u16); 3] = [("Database", 76), ("Work group", 95), ("Region", 110)];
 /// Narrowest page on which state, bytes and cost are shown, and what they take.
 const FIGURES_WIDTH: u16 = 100;
 const FIGURES_ROOM: u16 = 35;
@@ -182,10 +184,16 @@ fn queries(chain: &Chain, page: TextLayout, writer: &mut dyn Write) -> io::Resul
     let heading = if number == 1 { "Query" } else { "Queries" };
     line!(writer)?;
     line!(writer, "{heading}")?;
+    let has_figures = chain.queries.iter().any(|query| query.figures.is_some());
+    if has_figures && page.width < FIGURES_WIDTH {
+        for query in &chain.queries {
+            narrow_query(query, writer)?;
+        }
+        return query_totals(chain, writer);
+    }
     let mut table = new_table(page);
     let mut titles = vec!["Submitted (UTC)", "Query execution"];
-    let has_figures = chain.queries.iter().any(|query| query.figures.is_some());
-    let (figures, room) = if has_figures && page.width >= FIGURES_WIDTH {
+    let (figures, room) = if has_figures {
         titles.extend(["State", "Scanned", "Est. USD"]);
         (true, FIGURES_ROOM)
     } else {
@@ -208,22 +216,73 @@ fn queries(chain: &Chain, page: TextLayout, writer: &mut dyn Write) -> io::Resul
         table.add_row(cells);
     }
     keep_whole(&mut table, &titles, &titles[..2]);
-    write_table(&table, writer)
+    write_table(&table, writer)?;
+    query_totals(chain, writer)
+}
+
+/// A query on a narrow page: its figures below its id.
+fn narrow_query(query: &QueryExecution, writer: &mut dyn Write) -> io::Result<()> {
+    let name = query_name(query);
+    let name = name.as_deref().unwrap_or("refused");
+    line!(writer, "  {}  {}", query.started_at, safe(name))?;
+    let figures = query.figures.as_deref();
+    let state = figures.map(|figures| figures.state.as_str());
+    let scanned = query
+        .bytes_scanned()
+        .map(|bytes| format!("{} scanned", size(bytes)));
+    let cost = query.estimated_cost_usd();
+    let cost = cost.map(|cost| format!("{} USD", money(cost, decimals([cost].into_iter()))));
+    let place = [
+        database(query),
+        query.work_group.as_deref().map(str::to_owned),
+    ];
+    let facts = [state.map(str::to_owned), scanned, cost]
+        .into_iter()
+        .chain(place);
+    let facts: Vec<String> = facts.flatten().collect();
+    line!(writer, "    {}", safe(&facts.join(", ")))
+}
+
+/// What all queries of a chain scanned and cost, as far as that is known.
+fn query_totals(chain: &Chain, writer: &mut dyn Write) -> io::Result<()> {
+    let mut facts = vec![plural(chain.queries.len() as u64, "query")];
+    facts.extend(
+        chain
+            .bytes_scanned()
+            .map(|bytes| format!("{} scanned", size(bytes))),
+    );
+    let cost = chain.estimated_cost_usd();
+    facts.extend(cost.map(|cost| {
+        format!(
+            "{} USD estimated",
+            money(cost, decimals([cost].into_iter()))
+        )
+    }));
+    let unknown = chain
+        .queries
+        .iter()
+        .filter(|query| query.lacks_statistics());
+    let unknown = unknown.count() as u64;
+    if unknown > 0 {
+        facts.push(format!("{unknown} without statistics"));
+    }
+    line!(writer, "Total: {}", facts.join(", "))
+}
+
+fn database(query: &QueryExecution) -> Option<String> {
+    let database = query.database.as_deref()?;
+    Some(match &query.catalog {
+        Some(catalog) => format!("{catalog}.{database}"),
+        None => database.to_owned(),
+    })
 }
 
 fn query_cells(query: &QueryExecution) -> [Cell; 5] {
-    let database = query
-        .database
-        .as_deref()
-        .map(|database| match &query.catalog {
-            Some(catalog) => format!("{catalog}.{database}"),
-            None => database.to_owned(),
-        });
     [
         text_cell(query.started_at.to_string()),
         text(query_name(query).as_deref()),
+        text(database(query).as_deref()),
         text(query.work_group.as_deref()),
-        text(database.as_deref()),
         text(query.region.as_deref()),
     ]
 }

@@ -26,5 +26,5 @@ pub use run::{
     AuditWithRecord, RawEvents, ReadRun, Recollection, raw_events, run, run_after, run_again,
     run_spilling, run_verifying,
 };
-pub use slices::SlicedRun;
+pub use slices::{SlicedRun, TakeChains};
 pub use verify::{VerificationInputs, verify};

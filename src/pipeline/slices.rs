@@ -517,12 +517,12 @@ impl<'a> SlicedRun<'a> {
     pub fn chains(
         self,
         watcher: &dyn Watcher,
-        take: &mut dyn FnMut(Vec<Chain>) -> io::Result<()>,
+        take: &mut TakeChains<'_>,
     ) -> Result<Audit, PipelineError> {
         let mut named = NamedInChains::default();
         let told = self.each_day(watcher, &mut |slice, _| {
             named.add(&slice.chains);
-            take(slice.chains).map_err(PipelineError::Output)
+            take(slice.chains, &slice.events).map_err(PipelineError::Output)
         })?;
         let mut audit = told.audit;
         audit.coverage.reads_not_logged = told.reads.not_logged(self.plan.owners());
@@ -607,6 +607,9 @@ pub(super) struct ToldDays {
     pub(super) reads: ReadsTally,
     pub(super) roles: KnownRoles,
 }
+
+/// Takes chains, with the events that they point to.
+pub type TakeChains<'t> = dyn FnMut(Vec<Chain>, &[Event]) -> io::Result<()> + 't;
 
 /// Takes a day, and how to stitch it for another window.
 pub(super) type TakeSlice<'t> =

@@ -128,13 +128,9 @@ fn title(cause: &FindingCause, worst: &Finding, findings: &[&Finding], consumers
         return worst.title.clone();
     }
     let reach = if consumers > 1 {
-        format!(
-            "{}, {}",
-            plural(count, "finding"),
-            plural(consumers, "consumer")
-        )
+        format!("; {}", plural(consumers, "consumer"))
     } else {
-        plural(count, "finding")
+        String::new()
     };
     let rules: BTreeSet<&str> = findings.iter().map(|finding| finding.rule).collect();
     let of_rule = rules
@@ -142,8 +138,13 @@ fn title(cause: &FindingCause, worst: &Finding, findings: &[&Finding], consumers
         .filter(|_| rules.len() == 1)
         .and_then(|id| find(id));
     match (cause.0, of_rule) {
-        (CauseKind::Rule, Some(entry)) => format!("{} ({reach})", entry.meta.title),
-        _ => format!("{} ({reach} of one cause)", worst.title),
+        (CauseKind::Rule, Some(entry)) => {
+            format!("{} ({}{reach})", entry.meta.title, plural(count, "finding"))
+        }
+        _ => {
+            let more = plural(count - 1, "more finding");
+            format!("{} (and {more}{reach})", worst.title)
+        }
     }
 }
 

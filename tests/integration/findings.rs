@@ -666,6 +666,7 @@ fn limits_hold_for_findings_of_any_size_and_number() {
         first_seen: at,
         last_seen: at,
         occurrence: 1,
+        chain_ids: Vec::new(),
         evidence_keys: BTreeSet::new(),
         is_resolved: false,
     };

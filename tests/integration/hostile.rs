@@ -410,6 +410,7 @@ impl Poison {
             first_seen: at,
             last_seen: at,
             occurrence: 2,
+            chain_ids: Vec::new(),
             evidence_keys: BTreeSet::from([self.text().into()]),
             is_resolved: false,
         }
@@ -871,6 +872,7 @@ pub(crate) fn hostile(is_long: bool) -> Hostile {
         pages: &pages,
         previous: None,
         options: &options,
+        compare: None,
     });
     let file = |write: &dyn Fn(&mut dyn Write)| {
         let mut bytes = Vec::new();

@@ -64,6 +64,7 @@ mod s3_server;
 mod samples;
 mod scaffold;
 mod schema;
+mod search;
 mod security;
 #[cfg(unix)]
 mod security_files;

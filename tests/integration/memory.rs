@@ -171,6 +171,22 @@ impl Organization {
         );
     }
 
+    /// The same by someone with a name of their own choice.
+    pub(crate) fn attack_as(&mut self, day: usize, name: &str, target: usize) {
+        self.attack(day, 0, target);
+        let at = self.records.len() - 2;
+        let from = stranger(0);
+        self.records[at]["userIdentity"] = json!({
+            "type": "IAMUser", "principalId": "AIDAEVE", "accountId": from, "userName": name,
+            "arn": format!("arn:aws:iam::{from}:user/{name}"),
+        });
+    }
+
+    /// Gives the last record a request id.
+    pub(crate) fn set_request_id(&mut self, id: &str) {
+        self.records.last_mut().unwrap()["requestID"] = id.into();
+    }
+
     /// Someone changes whom a role trusts.
     pub(crate) fn trust(&mut self, day: usize, target: usize, principal: &str) {
         let account = consumer(target);
@@ -566,4 +582,41 @@ fn the_nightly_report_remembers_and_another_folder_does_not() {
         error.contains("is not a memory of findings") && error.contains("hint: move it away"),
         "{error}"
     );
+}
+
+#[test]
+fn what_changed_is_told_since_any_day() {
+    let folder = crate::cli::six_weeks();
+    let run = |more: &[&str]| {
+        let mut program = program();
+        program
+            .current_dir(folder.path())
+            .env("HOME", folder.path());
+        program.args(["report", "-q", "--now", "2026-11-10T03:00:00Z", "-o", "out"]);
+        output(program.args(more), Exit::Clean);
+        let read = |name: &str| fs::read_to_string(folder.path().join("out").join(name)).unwrap();
+        let document: Value = serde_json::from_str(&read("report.json")).unwrap();
+        (
+            document["changes"].clone(),
+            read("report.md"),
+            read("index.html"),
+        )
+    };
+    let (changes, markdown, page) = run(&[]);
+    assert_eq!(changes["since"], "2026-11-08");
+    assert!(
+        !changes["figures"].as_array().unwrap().is_empty(),
+        "{changes:#}"
+    );
+    assert!(
+        markdown.contains("## What changed since 2026-11-08")
+            && page.contains("What changed since 2026-11-08")
+    );
+    let (week, _, page) = run(&["--compare", "2026-11-02"]);
+    assert_eq!(week["since"], "2026-11-02");
+    assert_ne!(week["figures"], changes["figures"]);
+    assert!(page.contains("What changed since 2026-11-02"));
+    for figure in week["figures"].as_array().unwrap() {
+        assert_ne!(figure["before"], figure["now"], "{figure}");
+    }
 }

@@ -111,7 +111,7 @@ fn sliced(plan: &Plan, source: &Memory, part_events: usize) -> Audit {
         ReadRun::Whole(audit) => without_positions(*audit),
         ReadRun::Sliced(run) => {
             let mut all = Vec::new();
-            let audit = run.chains(&Unwatched, &mut |chains| {
+            let audit = run.chains(&Unwatched, &mut |chains, _| {
                 all.extend(chains);
                 Ok(())
             });

@@ -281,6 +281,19 @@ impl<'a> FindingsV1<'a> {
     }
 }
 
+/// Writes findings of earlier runs as a list.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write_known(findings: &[&PreviousFinding], writer: &mut dyn Write) -> io::Result<()> {
+    let known = findings
+        .iter()
+        .map(|known| KnownV1::of_previous(known, None));
+    serde_json::to_writer(&mut *writer, &known.collect::<Vec<_>>())?;
+    writer.write_all(b"\n")
+}
+
 /// Writes one JSON document.
 ///
 /// # Errors

@@ -11,8 +11,8 @@ use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::trend::{ExpectedRange, Measure, Trend, TrendDay};
 use crate::output::report::{
-    AccountRegion, CoverageGap, CoverageGrid, Flow, FlowPath, Gap, ListedChain, Moment, OtherRoads,
-    ReportContent, TablesRead, TopQuery, TopUse,
+    AccountRegion, Changes, CoverageGap, CoverageGrid, Flow, FlowPath, Gap, ListedChain, Moment,
+    OtherRoads, ReportContent, TablesRead, TopQuery, TopUse,
 };
 use crate::records;
 use crate::records::field::{Fields, Value as Record};
@@ -369,6 +369,42 @@ struct TopV1<'a> {
     data_sources: Vec<TopUseV1<'a>>,
 }
 
+/// What changed since an earlier day.
+#[derive(Serialize)]
+struct ChangesV1<'a> {
+    since: String,
+    figures: Vec<ChangedFigureV1<'a>>,
+}
+
+/// A figure of a consumer on two days.
+#[derive(Serialize)]
+struct ChangedFigureV1<'a> {
+    account_id: &'a AccountId,
+    measure: &'static str,
+    currency: Option<&'a str>,
+    before: String,
+    now: String,
+}
+
+impl<'a> ChangesV1<'a> {
+    fn of(changes: &'a Changes) -> Self {
+        let figures = changes.figures.iter().map(|figure| ChangedFigureV1 {
+            account_id: &figure.account_id,
+            measure: figure.measure.as_str(),
+            currency: match &figure.measure {
+                Measure::BilledCost(currency) => Some(&**currency),
+                Measure::BytesScanned => None,
+            },
+            before: exact(figure.before),
+            now: exact(figure.now),
+        });
+        Self {
+            since: changes.since.to_string(),
+            figures: figures.collect(),
+        }
+    }
+}
+
 /// The report before, as it was known: the same night, made again, is compared with
 /// this.
 #[derive(Serialize)]
@@ -403,6 +439,7 @@ struct ReportV1<'a> {
     coverage_gaps: Vec<CoverageGapV1<'a>>,
     places: PlacesV1<'a>,
     findings: FindingsV1<'a>,
+    changes: Option<ChangesV1<'a>>,
     compared_with: Option<ComparedWithV1<'a>>,
     flow: FlowV1<'a>,
     chains: ReportChainsV1<'a>,
@@ -572,6 +609,7 @@ pub fn write(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<
             .collect(),
         places: PlacesV1::of(&content.places),
         findings: FindingsV1::of(audit, findings, &shown),
+        changes: content.changes.as_ref().map(ChangesV1::of),
         compared_with: inputs.previous.map(ComparedWithV1::of),
         flow: FlowV1::of(&content.flow),
         chains: ReportChainsV1 {

@@ -172,6 +172,30 @@ impl<'a> VerificationV1<'a> {
     }
 }
 
+/// Writes what digests say of the log files of a chain: its integrity status, and the result of
+/// verification, both null if nothing was verified.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write_status(
+    verification: Option<&Verification>,
+    integrity: Option<&str>,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct StatusV1<'a> {
+        integrity: Option<&'a str>,
+        verification: Option<VerificationV1<'a>>,
+    }
+    let status = StatusV1 {
+        integrity,
+        verification: verification.map(VerificationV1::of),
+    };
+    serde_json::to_writer(&mut *writer, &status)?;
+    writer.write_all(b"\n")
+}
+
 /// Writes one JSON document with everything.
 ///
 /// # Errors

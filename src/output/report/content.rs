@@ -1,5 +1,6 @@
 //! One night, worked out once for all formats.
 
+use super::changes::{Changes, changes};
 use super::coverage_gaps::{CoverageGap, GapInputs, coverage_gaps};
 use super::coverage_grid::{CoverageGrid, places};
 use super::flow::{Flow, flow};
@@ -40,6 +41,8 @@ pub struct ReportInputs<'a> {
     pub previous: Option<&'a Previous>,
     /// Options that a command has to repeat to see the same data.
     pub options: &'a RepeatedOptions,
+    /// The day to compare with; the one before the report where none was asked for.
+    pub compare: Option<Date>,
 }
 
 /// The numbers of findings, by state and severity.
@@ -79,6 +82,8 @@ pub struct ReportContent<'a> {
     pub date: Date,
     /// The title of the report: its night, or its days.
     pub title: String,
+    /// What changed since an earlier day, where figures of that are known.
+    pub changes: Option<Changes>,
     /// Findings, counted.
     pub counts: FindingCounts,
     /// Chains, summed up.
@@ -108,6 +113,14 @@ fn last_day(audit: &Audit, slice: &AuditSlice) -> Date {
     let last = slice.window.to.map(|to| to.plus(-1));
     let last = last.or_else(|| audit.coverage.span().map(|(_, last)| last));
     last.unwrap_or(UtcSecond::from_unix(0)).day()
+}
+
+/// The changes since the day that was asked for, else since the one before the report.
+fn changes_of(inputs: &ReportInputs<'_>) -> Option<Changes> {
+    let last = last_day(inputs.audit, inputs.slice);
+    let first = inputs.slice.window.from.map_or(last, UtcSecond::day);
+    let since = inputs.compare.or_else(|| first.yesterday().ok())?;
+    changes(&inputs.audit.trends, since, last)
 }
 
 /// `night of 2026-11-02`, or `2026-10-01 to 2026-10-31`.
@@ -160,6 +173,7 @@ impl<'a> ReportContent<'a> {
             inputs,
             date: last_day(audit, slice),
             title: title(audit, slice),
+            changes: changes_of(&inputs),
             counts: counts(findings),
             totals: totals(&chains, slice),
             listed: listed(&chains, &audit.events, findings, &named),

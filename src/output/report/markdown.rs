@@ -5,6 +5,7 @@
 
 use super::ReportContent;
 use super::cells::{NOT_TOLD, Shown, cost, size};
+use super::changes_text::lines;
 use super::coverage_gaps::CoverageGap;
 use super::tables_read::declared;
 use crate::model::finding::{Finding, Severity};
@@ -98,7 +99,17 @@ pub(super) fn verdict(content: &ReportContent<'_>) -> String {
         let found: Vec<String> = found
             .map(|(severity, all, _)| format!("{all} {}", severity.as_str()))
             .collect();
-        format!("{}: {}", plural(counts.all, "finding"), found.join(", "))
+        let incidents = findings.incidents.len() as u64;
+        let of_incidents = if incidents < counts.all {
+            format!(" in {}", plural(incidents, "incident"))
+        } else {
+            String::new()
+        };
+        format!(
+            "{}{of_incidents}: {}",
+            plural(counts.all, "finding"),
+            found.join(", ")
+        )
     };
     if findings.has_previous {
         let _ = write!(
@@ -199,11 +210,12 @@ pub fn write(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<
         verdict(content)
     )?;
     findings(content, writer)?;
-    coverage_gaps(content, writer)?;
+    changes(content, writer)?;
     chargeback(content, writer)?;
     top_consumers(content, writer)?;
     tables_read(content, writer)?;
     other_roads(content, writer)?;
+    coverage_gaps(content, writer)?;
     writeln!(
         writer,
         "\nIn the same folder: `index.html` is the complete report with pictures; `report.json`, `chains.csv`, \
@@ -351,6 +363,21 @@ fn line(finding: &Finding, has_previous: bool) -> String {
         finding.rule,
         link(&finding.finding_id)
     )
+}
+
+fn changes(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    let Some(told) = &content.changes else {
+        return Ok(());
+    };
+    writeln!(writer, "## What changed since {}\n", told.since)?;
+    let lines = lines(content);
+    if lines.is_empty() {
+        writeln!(writer, "Nothing by much.")?;
+    }
+    for line in lines {
+        writeln!(writer, "- {}", code(&line))?;
+    }
+    writeln!(writer)
 }
 
 fn coverage_gaps(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<()> {

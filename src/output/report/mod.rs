@@ -5,6 +5,8 @@
 //! | file | what it is |
 //! |---|---|
 //! | [`content`] | all of it together |
+//! | [`changes`] | what changed since an earlier day |
+//! | [`changes_text`] | the same in lines |
 //! | [`coverage_grid`] | coverage by account, Region and day; gaps |
 //! | [`coverage_gaps`] | what was not logged or read, in words |
 //! | [`flow`] | paths from the hub's role to the work group |
@@ -20,6 +22,8 @@
 //! `report.json` is written by [`super::json::report`].
 
 mod cells;
+mod changes;
+mod changes_text;
 mod content;
 mod coverage_gaps;
 mod coverage_grid;
@@ -33,6 +37,7 @@ pub mod summary;
 mod tables_read;
 mod top_consumers;
 
+pub use changes::{ChangedFigure, Changes};
 pub use content::{ChainTotals, FindingCounts, ReportContent, ReportInputs};
 pub use coverage_gaps::CoverageGap;
 pub use coverage_grid::{AccountRegion, CoverageGrid, Gap, Habit};

@@ -2,6 +2,7 @@
 
 use super::super::ReportContent;
 use super::super::cells::{Shown, amount};
+use super::super::changes_text::lines;
 use super::super::markdown::{of_hub, verdict};
 use super::chains::ChainsSection;
 use super::coverage::CoverageSection;
@@ -41,6 +42,8 @@ struct PageDocument {
     /// `critical` to `info`, `clean`, or `unknown` where nothing could be evaluated.
     mood: &'static str,
     tiles: Vec<Tile>,
+    changed_since: String,
+    changes: Vec<Shown>,
     coverage_gaps: CoverageSection,
     findings: FindingsSection,
     chains: ChainsSection,
@@ -127,6 +130,14 @@ pub fn write(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<
         verdict: verdict(content),
         mood: mood(content),
         tiles: tiles(content),
+        changed_since: content
+            .changes
+            .as_ref()
+            .map_or_else(String::new, |changes| changes.since.to_string()),
+        changes: lines(content)
+            .iter()
+            .map(|line| Shown::sentence(line))
+            .collect(),
         coverage_gaps: CoverageSection::of(content),
         findings: FindingsSection::of(content),
         chains: ChainsSection::of(content),

@@ -13,7 +13,9 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Consumers with pictures; the table has all of them.
-const CONSUMERS_MAX: usize = 10;
+const CONSUMERS_MAX: usize = 24;
+/// Consumers whose pictures are open, at least.
+const OPEN_MIN: usize = 4;
 /// Consumers in the table.
 const ROWS_MAX: usize = 500;
 
@@ -33,6 +35,8 @@ pub(super) struct ConsumerTrends {
 /// The section on time, in words.
 pub(super) struct TrendsSection {
     pub(super) consumers: Vec<ConsumerTrends>,
+    /// So many of them are open: those that stand out, and a few more.
+    pub(super) open: usize,
     pub(super) all: PageTable,
     pub(super) why_empty: &'static str,
 }
@@ -53,12 +57,21 @@ impl TrendsSection {
         }
         let mut consumers: Vec<(&str, Vec<&Trend>)> = by_account.into_iter().collect();
         consumers.sort_by_key(|(_, trends)| Reverse(weight(trends)));
+        let stand_out = consumers
+            .iter()
+            .filter(|(_, trends)| weight(trends).0)
+            .count();
+        let open = stand_out
+            .max(OPEN_MIN)
+            .min(consumers.len())
+            .min(CONSUMERS_MAX);
         let with_pictures = consumers.iter().take(CONSUMERS_MAX).enumerate();
         let with_pictures =
             with_pictures.map(|(at, (account, trends))| consumer(at, account, trends, content));
         let statistics = content.inputs.slice.statistics.is_some();
         Self {
             consumers: with_pictures.collect(),
+            open,
             all: all(content),
             why_empty: if !content.findings().has_logs {
                 "There are no logs in the window, so there is no picture."
