@@ -89,7 +89,7 @@ pub(super) enum Command {
     Ack(AckArgs),
     /// Send messages that were not delivered yet, and raise an alarm if no night was evaluated for too long.
     ///
-    /// Reports and `findings --remember` send messages themselves, to the places of [[notify]] in the configuration. This command
+    /// Reports and `findings --remember` send messages themselves, to the places of `[[notify]]` in the configuration. This command
     /// sends again what was not taken, and watches over them: run it from another scheduler.
     #[command(after_help = "Examples:\n  \
         qs-audit notify --dry-run\n  \

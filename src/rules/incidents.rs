@@ -137,15 +137,11 @@ fn title(cause: &FindingCause, worst: &Finding, findings: &[&Finding], consumers
         .first()
         .filter(|_| rules.len() == 1)
         .and_then(|id| find(id));
-    match (cause.0, of_rule) {
-        (CauseKind::Rule, Some(entry)) => {
-            format!("{} ({}{reach})", entry.meta.title, plural(count, "finding"))
-        }
-        _ => {
-            let more = plural(count - 1, "more finding");
-            format!("{} (and {more}{reach})", worst.title)
-        }
+    if let (CauseKind::Rule, Some(entry)) = (cause.0, of_rule) {
+        return format!("{} ({}{reach})", entry.meta.title, plural(count, "finding"));
     }
+    let more = plural(count - 1, "more finding");
+    format!("{} (and {more}{reach})", worst.title)
 }
 
 /// Callers who ought not to be there, and what they did.

@@ -648,12 +648,9 @@ fn enormous(number: usize) -> Finding {
     }
 }
 
-#[test]
-fn limits_hold_for_findings_of_any_size_and_number() {
-    let all: Vec<Finding> = (0..250).map(enormous).collect();
-    let shown: Vec<&Finding> = all.iter().collect();
-    let at = UtcSecond::parse("2026-11-03T00:00:00Z").unwrap();
-    let gone = PreviousFinding {
+/// A finding of which little is known any more.
+fn long_gone(at: UtcSecond) -> PreviousFinding {
+    PreviousFinding {
         finding_id: "f-ffffffffffff".into(),
         incident_id: String::new(),
         rule: "log-gap".into(),
@@ -669,7 +666,15 @@ fn limits_hold_for_findings_of_any_size_and_number() {
         chain_ids: Vec::new(),
         evidence_keys: BTreeSet::new(),
         is_resolved: false,
-    };
+    }
+}
+
+#[test]
+fn limits_hold_for_findings_of_any_size_and_number() {
+    let all: Vec<Finding> = (0..250).map(enormous).collect();
+    let shown: Vec<&Finding> = all.iter().collect();
+    let at = UtcSecond::parse("2026-11-03T00:00:00Z").unwrap();
+    let gone = long_gone(at);
     let hub = SecurityHub {
         account_id: "111122223333".into(),
         region: "eu-central-1".into(),

@@ -50,7 +50,7 @@ impl Organization {
         second: usize,
         account: &str,
         name: (&str, &str),
-        members: Value,
+        members: &Value,
     ) {
         let mut record = json!({
             "eventVersion": "1.11",
@@ -100,10 +100,10 @@ impl Organization {
                     "arn": format!("arn:aws:sts::{account}:assumed-role/{role}/s")},
             },
         });
-        self.put(day, second, account, ("sts", "AssumeRole"), members);
+        self.put(day, second, account, ("sts", "AssumeRole"), &members);
     }
 
-    /// A usual day: Quick reaches every consumer, the first one without an ExternalId.
+    /// A usual day: Quick reaches every consumer, the first one without an `ExternalId`.
     pub(crate) fn usual_day(&mut self, day: usize) {
         let quick = json!({"type": "AWSService", "invokedBy": "quicksight.amazonaws.com"});
         let key = format!("KEYA{day}");
@@ -132,12 +132,12 @@ impl Organization {
                 100 + number,
                 &account,
                 ("athena", "StartQueryExecution"),
-                members,
+                &members,
             );
         }
     }
 
-    /// A stranger takes the Role B of a consumer with a data source's ExternalId, and queries.
+    /// A stranger takes the Role B of a consumer with a data source's `ExternalId`, and queries.
     pub(crate) fn attack(&mut self, day: usize, number: usize, target: usize) {
         let (from, account) = (stranger(number), consumer(target));
         let source = format!("arn:aws:quicksight:us-east-1:{HUB}:datasource/ds{target}");
@@ -167,7 +167,7 @@ impl Organization {
             second + 1,
             &account,
             ("athena", "StartQueryExecution"),
-            members,
+            &members,
         );
     }
 
@@ -202,7 +202,7 @@ impl Organization {
             3000 + target,
             &account,
             ("iam", "UpdateAssumeRolePolicy"),
-            members,
+            &members,
         );
     }
 
@@ -449,14 +449,22 @@ fn what_is_acknowledged_is_quiet_until_it_happens_again() {
         all.contains("acknowledged by lena until 2026-11-17"),
         "{all}"
     );
+    goes_on(folder.path(), &ack, &incident, count);
+}
+
+/// Runs `ack` with arguments; gives its outputs.
+type Acknowledge<'a> = dyn Fn(&[&str], Exit) -> (String, String) + 'a;
+
+/// What comes after it was acknowledged: new evidence rings, and it can be undone.
+fn goes_on(folder: &Path, ack: &Acknowledge<'_>, incident: &str, count: usize) {
     // New evidence rings.
-    assert!(!night(folder.path(), 3, &["--remember"]).1);
-    assert!(night(folder.path(), 4, &["--remember"]).1);
-    let (said, _) = ack(&[&incident, "--undo"], Exit::Clean);
+    assert!(!night(folder, 3, &["--remember"]).1);
+    assert!(night(folder, 4, &["--remember"]).1);
+    let (said, _) = ack(&[incident, "--undo"], Exit::Clean);
     assert!(said.contains("counts again"), "{said}");
-    let (_, error) = ack(&[&incident, "--undo"], Exit::Usage);
+    let (_, error) = ack(&[incident, "--undo"], Exit::Usage);
     assert!(error.contains("is not acknowledged"), "{error}");
-    assert!(night(folder.path(), 2, &[]).1);
+    assert!(night(folder, 2, &[]).1);
     let (list, _) = ack(&[], Exit::Clean);
     assert!(
         list.contains("undone: lena") && !list.contains('\u{1b}'),

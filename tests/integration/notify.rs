@@ -467,45 +467,13 @@ fn ask(python: &Path, moto: &Moto, question: &str) -> Value {
     serde_json::from_slice(&done.stdout).unwrap()
 }
 
-#[test]
-fn services_of_aws_take_what_they_are_sent() {
-    let Some(python) = needs::python("moto.server") else {
-        return;
-    };
-    let empty = tempfile::tempdir().unwrap();
-    let moto = Moto::start(&python, empty.path());
-    let made = ask(&python, &moto, "
-topic = client('sns').create_topic(Name='qs-audit')['TopicArn']
-queue = client('sqs').create_queue(QueueName='q')['QueueUrl']
-arn = client('sqs').get_queue_attributes(QueueUrl=queue, AttributeNames=['QueueArn'])['Attributes']['QueueArn']
-client('sns').subscribe(TopicArn=topic, Protocol='sqs', Endpoint=arn)
-client('securityhub').enable_security_hub()
-print(json.dumps({'topic': topic, 'queue': queue}))");
-    let topic = made["topic"].as_str().unwrap();
-    let mut organization = attacked();
-    organization.trust(2, 2, "*");
-    let targets = format!(
-        "[security_hub]\naccount_id = \"123456789012\"\nregion = \"us-east-1\"\n\
-         [[notify]]\nsns = {{ topic_arn = \"{topic}\" }}\n[[notify]]\nsecurity-hub = {{}}\n\
-         [[notify]]\ns3 = {{ url = \"s3://{BUCKET}/reports\" }}\n"
-    );
-    let folder = organization.folder(&targets);
-    let run = |day: usize| {
-        let mut program = program_at(&moto.url);
-        program
-            .current_dir(folder.path())
-            .env("HOME", folder.path());
-        program.args(["report", "-q", "--baseline", "7d", "--now"]);
-        program.arg(format!("2026-11-{:02}T03:00:00Z", day + 1));
-        output(&mut program, Exit::Clean)
-    };
-    run(2);
-    let found = ask(&python, &moto, &format!("
-messages = client('sqs').receive_message(QueueUrl='{}', MaxNumberOfMessages=10).get('Messages', [])
+/// A mail, findings and a report came where they were to come.
+fn came(python: &Path, moto: &Moto, queue: &str) {
+    let found = ask(python, moto, &format!("
+messages = client('sqs').receive_message(QueueUrl='{queue}', MaxNumberOfMessages=10).get('Messages', [])
 findings = client('securityhub').get_findings()['Findings']
 objects = [one['Key'] for one in client('s3').list_objects_v2(Bucket='{BUCKET}', Prefix='reports/')['Contents']]
-print(json.dumps({{'messages': [json.loads(one['Body']) for one in messages], 'findings': findings, 'objects': objects}}, default=str))",
-        made["queue"].as_str().unwrap()));
+print(json.dumps({{'messages': [json.loads(one['Body']) for one in messages], 'findings': findings, 'objects': objects}}, default=str))"));
     let [message] = &found["messages"].as_array().unwrap()[..] else {
         panic!("{found:#}");
     };
@@ -542,6 +510,42 @@ print(json.dumps({{'messages': [json.loads(one['Body']) for one in messages], 'f
         objects.contains(&"reports/2026-11-02/index.html") && objects.len() == 7,
         "{objects:?}"
     );
+}
+
+#[test]
+fn services_of_aws_take_what_they_are_sent() {
+    let Some(python) = needs::python("moto.server") else {
+        return;
+    };
+    let empty = tempfile::tempdir().unwrap();
+    let moto = Moto::start(&python, empty.path());
+    let made = ask(&python, &moto, "
+topic = client('sns').create_topic(Name='qs-audit')['TopicArn']
+queue = client('sqs').create_queue(QueueName='q')['QueueUrl']
+arn = client('sqs').get_queue_attributes(QueueUrl=queue, AttributeNames=['QueueArn'])['Attributes']['QueueArn']
+client('sns').subscribe(TopicArn=topic, Protocol='sqs', Endpoint=arn)
+client('securityhub').enable_security_hub()
+print(json.dumps({'topic': topic, 'queue': queue}))");
+    let topic = made["topic"].as_str().unwrap();
+    let mut organization = attacked();
+    organization.trust(2, 2, "*");
+    let targets = format!(
+        "[security_hub]\naccount_id = \"123456789012\"\nregion = \"us-east-1\"\n\
+         [[notify]]\nsns = {{ topic_arn = \"{topic}\" }}\n[[notify]]\nsecurity-hub = {{}}\n\
+         [[notify]]\ns3 = {{ url = \"s3://{BUCKET}/reports\" }}\n"
+    );
+    let folder = organization.folder(&targets);
+    let run = |day: usize| {
+        let mut program = program_at(&moto.url);
+        program
+            .current_dir(folder.path())
+            .env("HOME", folder.path());
+        program.args(["report", "-q", "--baseline", "7d", "--now"]);
+        program.arg(format!("2026-11-{:02}T03:00:00Z", day + 1));
+        output(&mut program, Exit::Clean)
+    };
+    run(2);
+    came(&python, &moto, made["queue"].as_str().unwrap());
     // A topic that is gone is a warning, and the other targets get theirs.
     ask(
         &python,

@@ -101,6 +101,12 @@ fn show_takes_anything_that_names_a_part_of_a_chain() {
         let chains = chains["chains"].as_array().unwrap();
         assert!(chains.iter().any(|one| one["chain_id"] == id), "{asked}");
     }
+}
+
+#[test]
+fn what_is_not_there_is_said_with_the_reason() {
+    let organization = organization();
+    let folder = organization.path();
     // A part of a name is no name.
     let (_, error) = ask(folder, &["show", "nalyst"], Exit::Usage);
     assert!(
@@ -337,6 +343,16 @@ fn chains_are_filtered_by_what_an_investigator_has() {
             "{option} {value}"
         );
     }
+}
+
+#[test]
+fn addresses_of_calls_count_and_users_are_whole() {
+    let organization = organization();
+    let folder = organization.path();
+    let chain = rich(folder);
+    let id = &chain["chain_id"];
+    let name = chain["quick_user"]["name"].as_str().unwrap();
+    let mail = name.rsplit('/').next().unwrap();
     // An address of a call, too, and not only of the AssumeRole.
     let (events, _) = ask(
         folder,
@@ -424,7 +440,7 @@ fn how_much_is_answered_on_any_page() {
         let (told, _) = output(program.args(["show", id]), Exit::Clean);
         let query = &told[told.find("\nQuer").unwrap()..told.find("\nCalls").unwrap()];
         assert!(
-            query.contains("SUCCEEDED") && query.contains("B") && query.contains("Total: "),
+            query.contains("SUCCEEDED") && query.contains('B') && query.contains("Total: "),
             "{width}: {query}"
         );
         assert!(
