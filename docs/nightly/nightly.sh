@@ -128,7 +128,7 @@ strict=""
 # shellcheck disable=SC2086
 qs-audit report -q -c "$CONFIG" --fail-on "${FAIL_ON:-high}" $strict || status=$?
 case "$status" in
-0 | 3 | 4 | 10)
+0 | 3 | 4 | 5 | 10)
     if [ -n "${REPORTS:-}" ]; then
         aws s3 sync "reports/nightly/$night" "$REPORTS/nightly/$night" --only-show-errors ||
             warn "the report could not be kept"
