@@ -1,4 +1,4 @@
-//! The report of a month of a hundred consumers: fifty thousand chains.
+//! The report of a month of three hundred consumers: sixty thousand chains.
 //!
 //! ```text
 //! cargo bench --bench report -- [FOLDER]
@@ -50,8 +50,8 @@ use std::time::Instant;
 const DAYS: u32 = 31;
 /// As many as there are slots for in a day.
 const CHAINS_PER_DAY: usize = 286;
-const CHAINS: usize = 50_000;
-const CONSUMERS: usize = 100;
+const CHAINS: usize = 60_000;
+const CONSUMERS: usize = 300;
 const REGIONS: [&str; 4] = ["us-east-1", "us-west-2", "eu-central-1", "ap-southeast-2"];
 
 /// The account that stands for a consumer.
@@ -59,7 +59,7 @@ fn account(number: usize) -> Text {
     format!("{:012}", 200_000_000_000 + number).into()
 }
 
-/// A hundred consumers instead of five.
+/// Three hundred consumers instead of five.
 fn topology() -> Topology {
     let consumer = |number: usize| Consumer {
         name: format!("consumer-{number:03}").into(),
@@ -76,7 +76,7 @@ fn topology() -> Topology {
     }
 }
 
-/// Spreads the chains of five consumers over a hundred.
+/// Spreads the chains of five consumers over all.
 fn spread(audit: &mut Audit, topology: &Topology, start: UtcSecond) {
     let slice = audit.slice.as_mut().unwrap();
     let missing = CHAINS.saturating_sub(slice.chains.len());
