@@ -22,9 +22,15 @@ COLUMNS = 118
 PAGE = """<!doctype html><meta charset="utf-8"><style>
 body {{ margin: 16px; background: #0d1017; color: #e6e8ec }}
 pre {{ margin: 0; font: 13px/17.6px "DejaVu Sans Mono", monospace }}
-.c1 {{ font-weight: bold }} .c2 {{ opacity: .7 }} .c31 {{ color: #ff7b72 }} .c32 {{ color: #56d364 }}
-.c33 {{ color: #e3b341 }} .c34 {{ color: #79c0ff }} .c35 {{ color: #d2a8ff }} .c36 {{ color: #76e3ea }}
+.c1 {{ font-weight: bold }} .c2 {{ opacity: .7 }}
 </style><pre>{}</pre>"""
+
+
+def rgb(color: int) -> str:
+    """A color of the cube in the terminal's palette of 256."""
+    levels = (0, 95, 135, 175, 215, 255)
+    place = color - 16
+    return "#" + "".join(f"{levels[place // step % 6]:02x}" for step in (36, 6, 1))
 
 
 def spans(text: str) -> str:
@@ -34,14 +40,17 @@ def spans(text: str) -> str:
         if at % 2 == 0:
             out.append(html.escape(part))
             continue
-        out.append("</span>" * open_spans)
-        open_spans = 0
-        # A color by its number in the terminal's palette is one of the bright eight.
-        part = re.sub(r"38;5;(\d+)", lambda found: str(30 + int(found[1]) % 8), part)
+        if part in ("", "0", "39"):
+            out.append("</span>" * open_spans)
+            open_spans = 0
+            continue
+        if color := re.fullmatch(r"38;5;(\d+)", part):
+            out.append(f'<span style="color: {rgb(int(color[1]))}">')
+            open_spans += 1
+            continue
         for code in part.split(";"):
-            if code not in ("", "0", "39"):
-                out.append(f'<span class="c{int(code)}">')
-                open_spans += 1
+            out.append(f'<span class="c{int(code)}">')
+            open_spans += 1
     return "".join(out) + "</span>" * open_spans
 
 

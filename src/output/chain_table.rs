@@ -4,13 +4,14 @@ use super::TextLayout;
 use super::human::{
     bytes, count, decimals, line, minute, minute_of_year, money, plural, safe, tail,
 };
+use super::ink::Ink;
 use super::page_text;
 use crate::model::chain::{Chain, ChainPath, ChainStatus, Confidence, MissingPart, QueryExecution};
 use crate::model::integrity::Integrity;
 use crate::model::road::{QUICK_SERVICE, resource_name};
 use comfy_table::presets::NOTHING;
 use comfy_table::{
-    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table,
+    Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table,
     TableStyle,
 };
 use rust_decimal::Decimal;
@@ -93,7 +94,7 @@ const COLUMNS: [ChainColumn; 15] = [
 fn integrity(chain: &Chain, page: TextLayout) -> Cell {
     let cell = text_cell(chain.integrity.map_or("–", Integrity::as_str));
     match chain.integrity {
-        Some(Integrity::Failed) if page.color => cell.fg(Color::Red),
+        Some(Integrity::Failed) => Ink::Red.paint_cell(cell, page),
         _ => cell,
     }
 }
@@ -361,16 +362,14 @@ fn status(chain: &Chain, page: TextLayout) -> Cell {
         ""
     };
     let cell = text_cell(format!("{}{doubt}", chain.status.as_str()));
-    if !page.color {
-        return cell;
-    }
-    match chain.status {
-        _ if chain.is_ambiguous() => cell.fg(Color::Magenta),
-        ChainStatus::Complete => cell.fg(Color::Green),
-        ChainStatus::Partial => cell.fg(Color::Yellow),
-        ChainStatus::Idle => cell.fg(Color::Cyan),
-        ChainStatus::Denied => cell.fg(Color::Red),
-    }
+    let ink = match chain.status {
+        _ if chain.is_ambiguous() => Ink::Purple,
+        ChainStatus::Complete => Ink::Green,
+        ChainStatus::Partial => Ink::Orange,
+        ChainStatus::Idle => Ink::Teal,
+        ChainStatus::Denied => Ink::Red,
+    };
+    ink.paint_cell(cell, page)
 }
 
 /// `12 chains (9 complete, 3 partial), 31 queries, 4 consumers`.

@@ -2,6 +2,7 @@
 
 use super::TextLayout;
 use super::human::{count, line, minute, plural, safe, window_text};
+use super::ink::Ink;
 use crate::model::finding::{
     Finding, FindingStatus, Findings, PreviousFinding, RuleState, Severity, Suppression,
 };
@@ -44,7 +45,7 @@ pub fn write(
 ) -> io::Result<()> {
     let shown = about.shown;
     for line in wrapped(&heading(findings, shown), page, 0) {
-        line!(writer, "{}", painted(&line, "1", page))?;
+        line!(writer, "{}", Ink::Bold.paint(&line, page))?;
     }
     line!(writer)?;
     let of_page = OfPage {
@@ -72,7 +73,7 @@ pub fn write(
             let _ = write!(heading, " in {}", plural(of.len() as u64, "incident"));
         }
         heading.push(')');
-        line!(writer, "{}", painted(&heading, color(severity), page))?;
+        line!(writer, "{}", ink(severity).paint(&heading, page))?;
         for (incident, own) in of {
             match own[..] {
                 [single] => write_finding(single, &of_page, page, writer)?,
@@ -116,7 +117,7 @@ pub fn write_titles(
     line!(writer, "Findings{from}:")?;
     for finding in &findings.findings {
         let severity = format!("{:<8}", finding.severity.as_str());
-        let severity = painted(&severity, color(finding.severity), page);
+        let severity = ink(finding.severity).paint(&severity, page);
         let lines = wrapped(&safe(&finding.title), page, 12);
         for (number, line) in lines.into_iter().enumerate() {
             let start = if number == 0 {
@@ -165,7 +166,7 @@ fn write_incident(
     let status = status_text(about.findings, incident.status.as_str());
     let title = format!("{status}{}", safe(&incident.title));
     for line in wrapped(&title, page, 2) {
-        line!(writer, "  {}", painted(&line, "1", page))?;
+        line!(writer, "  {}", Ink::Bold.paint(&line, page))?;
     }
     let indent = " ".repeat(INDENT);
     let (first, last) = (minute(incident.first_seen), minute(incident.last_seen));
@@ -180,7 +181,7 @@ fn write_incident(
         seen,
     ];
     for line in wrapped(&facts.join(" · "), page, INDENT) {
-        line!(writer, "{indent}{}", painted(&line, "2", page))?;
+        line!(writer, "{indent}{}", Ink::Faint.paint(&line, page))?;
     }
     for finding in own.iter().take(INCIDENT_FINDINGS_MAX) {
         let status = status_text(about.findings, finding.status.as_str());
@@ -242,7 +243,7 @@ fn write_finding(
     let status = status_text(findings, finding.status.as_str());
     let title = format!("{status}{}", safe(&finding.title));
     for line in wrapped(&title, page, 2) {
-        line!(writer, "  {}", painted(&line, "1", page))?;
+        line!(writer, "  {}", Ink::Bold.paint(&line, page))?;
     }
     let indent = " ".repeat(INDENT);
     for line in wrapped(&safe(&finding.detail), page, INDENT) {
@@ -268,7 +269,7 @@ fn write_finding(
         facts.push(format!("the same chains: {}", others.join(", ")));
     }
     for line in wrapped(&facts.join(" · "), page, INDENT) {
-        line!(writer, "{indent}{}", painted(&line, "2", page))?;
+        line!(writer, "{indent}{}", Ink::Faint.paint(&line, page))?;
     }
     write_next(&finding.next_step, &finding.command, about, page, writer)
 }
@@ -283,13 +284,13 @@ fn write_next(
 ) -> io::Result<()> {
     let indent = " ".repeat(INDENT);
     for line in wrapped(&format!("next: {}", safe(next_step)), page, INDENT) {
-        line!(writer, "{indent}{}", painted(&line, "36", page))?;
+        line!(writer, "{indent}{}", Ink::Teal.paint(&line, page))?;
     }
     // A command stays in one piece, to be copied.
     line!(
         writer,
         "{indent}  {}",
-        painted(&about.options.with(command), "36", page)
+        Ink::Teal.paint(&about.options.with(command), page)
     )
 }
 
@@ -386,7 +387,7 @@ fn write_rest(
     ]
     .concat();
     for (heading, lines) in sections.iter().filter(|(_, lines)| !lines.is_empty()) {
-        line!(writer, "{}", painted(heading, "1", page))?;
+        line!(writer, "{}", Ink::Bold.paint(heading, page))?;
         for line in lines {
             for (number, part) in wrapped(line, page, INDENT).into_iter().enumerate() {
                 let indent = if number == 0 { 2 } else { INDENT };
@@ -538,21 +539,13 @@ fn rules_summary(findings: &Findings) -> String {
     )
 }
 
-fn color(severity: Severity) -> &'static str {
+fn ink(severity: Severity) -> Ink {
     match severity {
-        Severity::Critical => "1;31",
-        Severity::High => "31",
-        Severity::Medium => "33",
-        Severity::Low => "34",
-        Severity::Info => "2",
-    }
-}
-
-fn painted(text: &str, code: &str, page: TextLayout) -> String {
-    if page.color {
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
-    } else {
-        text.to_owned()
+        Severity::Critical => Ink::BoldRed,
+        Severity::High => Ink::Red,
+        Severity::Medium => Ink::Orange,
+        Severity::Low => Ink::Blue,
+        Severity::Info => Ink::Faint,
     }
 }
 
@@ -569,22 +562,4 @@ pub(super) fn wrapped(text: &str, page: TextLayout, indent: usize) -> Vec<String
         .into_iter()
         .map(Cow::into_owned)
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::output::human::style_length;
-
-    #[test]
-    fn every_color_of_a_severity_is_one_that_a_terminal_is_given() {
-        for severity in Severity::ALL {
-            let style = format!("\u{1b}[{}m", color(severity));
-            assert_eq!(
-                style_length(style.as_bytes()),
-                Some(style.len()),
-                "{severity:?}"
-            );
-        }
-    }
 }

@@ -13,6 +13,7 @@ pub mod findings;
 pub mod flat_table;
 pub mod focus;
 pub mod human;
+mod ink;
 pub mod json;
 pub mod messages;
 pub mod not_read;

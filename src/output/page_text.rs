@@ -2,6 +2,7 @@
 //! terminal ends; code and tables as they are.
 
 use super::TextLayout;
+use super::ink::Ink;
 use std::io::{self, Write};
 
 /// Writes the page.
@@ -92,8 +93,8 @@ fn item_number(line: &str) -> Option<usize> {
 }
 
 fn heading(line: &str, page: TextLayout, writer: &mut dyn Write) -> io::Result<()> {
-    if page.color && line.starts_with('#') {
-        writeln!(writer, "\u{1b}[1m{line}\u{1b}[0m")
+    if line.starts_with('#') {
+        writeln!(writer, "{}", Ink::Bold.paint(line, page))
     } else {
         writeln!(writer, "{line}")
     }

@@ -4,10 +4,11 @@
 use super::TextLayout;
 use super::chain_table::{new_table, text_cell, title, write_table};
 use super::human::{count, line, minute, plural, safe, window_text};
+use super::ink::Ink;
 use crate::model::integrity::{
     Fault, FaultyFile, FileCounts, PlaceVerified, Unchecked, Uncovered, UncoveredWhy, Verification,
 };
-use comfy_table::{Cell, CellAlignment, Color};
+use comfy_table::{Cell, CellAlignment};
 use std::io::{self, Write};
 
 /// Faults that are listed; the machine formats have all.
@@ -220,8 +221,8 @@ fn number(number: u64, page: TextLayout, is_bad: bool) -> Cell {
 }
 
 fn colored(cell: Cell, page: TextLayout, is_bad: bool) -> Cell {
-    if page.color && is_bad {
-        cell.fg(Color::Red)
+    if is_bad {
+        Ink::Red.paint_cell(cell, page)
     } else {
         cell
     }
