@@ -75,7 +75,7 @@ struct ListingLine {
 impl ListingLine {
     fn new(is_watched: bool) -> Self {
         let bar = if is_watched {
-            ProgressBar::new_spinner()
+            ProgressBar::new_spinner().with_style(style("{spinner} {wide_msg}"))
         } else {
             ProgressBar::hidden()
         };
@@ -275,12 +275,34 @@ impl<'a> Progress<'a> {
 
 fn bar(bytes: u64) -> ProgressBar {
     let bar = ProgressBar::new(bytes);
-    let template = "[{bar:30}] {decimal_bytes}/{decimal_total_bytes} {msg}\n  {prefix}";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("=> "));
-    }
+    bar.set_style(style(BAR).progress_chars("=> "));
     bar.enable_steady_tick(REDRAW_EVERY);
     bar
+}
+
+/// A line that ends where the terminal does, and one that [`fitting`] cuts.
+const BAR: &str = "[{bar:20}] {decimal_bytes}/{decimal_total_bytes} {wide_msg}\n  {prefix}";
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+/// Returns what fits in a line of the terminal of standard error, behind an indent of two.
+fn fitting(text: &str) -> String {
+    let columns = terminal_size::terminal_size_of(std::io::stderr())
+        .map_or(usize::from(u16::MAX), |(width, _)| usize::from(width.0));
+    cut(text, columns.saturating_sub(2))
+}
+
+fn cut(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    let mut start: String = text.chars().take(columns.saturating_sub(1)).collect();
+    if columns > 0 {
+        start.push('…');
+    }
+    start
 }
 
 impl Drop for Progress<'_> {
@@ -312,7 +334,7 @@ impl Watcher for Progress<'_> {
             Show::Bar(bar, _) => {
                 bar.set_position(self.read_bytes.load(Ordering::Relaxed).min(self.bytes));
                 bar.set_message(self.whole());
-                bar.set_prefix(self.by_account());
+                bar.set_prefix(fitting(&self.by_account()));
             }
             Show::Lines(_) => say(&format!("{}; {}\n", self.whole(), self.by_account())),
         }
@@ -333,5 +355,24 @@ impl Watcher for Progress<'_> {
             Show::Lines(last) if Self::is_due(last, LINE_EVERY) => say(&format!("{text}\n")),
             Show::Nothing | Show::Lines(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_are_understood() {
+        assert!(ProgressStyle::with_template(BAR).is_ok());
+    }
+
+    #[test]
+    fn lines_are_cut_where_the_terminal_ends() {
+        let text = "111122223333: 1 of 2; 444455556666: 1 of 3";
+        assert_eq!(cut(text, 42), text);
+        assert_eq!(cut(text, 15), "111122223333: …");
+        assert_eq!(cut(text, 1), "…");
+        assert_eq!(cut(text, 0), "");
     }
 }
