@@ -39,6 +39,7 @@ mod money;
 mod moto;
 mod nasty;
 mod needs;
+#[cfg(feature = "aws")]
 mod notify;
 mod oracle;
 mod outcomes;
