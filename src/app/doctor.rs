@@ -357,7 +357,7 @@ mod remote {
     use super::{
         AccountId, CheckLine, Failure, RunContext, SILENCE_SECONDS, UtcSecond, duration, plural,
     };
-    use crate::app::sources::access;
+    use crate::app::aws_access::access;
     use crate::aws::{Aws, AwsError, AwsErrorKind, CatalogLists, CostQuestion, Trail};
     use crate::config::LogLocation;
     use std::collections::BTreeSet;

@@ -45,7 +45,8 @@ mod remote {
 #[cfg(feature = "aws")]
 mod remote {
     use super::{Arc, EngineFact, Failure, LogTable, OpenedTable, SqlEngine};
-    use crate::aws::{Access, AthenaSql, Aws, AwsError, WorkGroup};
+    use crate::app::aws_access::access;
+    use crate::aws::{AthenaSql, Aws, AwsError, WorkGroup};
     use crate::config::{AthenaSettings, TrinoSettings};
     use crate::engine::{NEEDED_COLUMNS, RecordTable, Trino, TrinoServer};
     use crate::model::size::bytes;
@@ -105,11 +106,7 @@ mod remote {
         settings: &AthenaSettings,
         name: String,
     ) -> Result<OpenedTable, Failure> {
-        let access = Access {
-            role_arn: settings.role.arn.clone(),
-            external_id: settings.role.external_id.clone(),
-            region: settings.region.clone(),
-        };
+        let access = access(&settings.role, settings.region.as_deref());
         let engine = AthenaSql::new(Aws::new()?, &access, &settings.work_group, name)?;
         let AthenaSettings {
             database, table, ..

@@ -76,8 +76,9 @@ mod remote {
 #[cfg(feature = "aws")]
 mod remote {
     use super::{CollectReport, Failure, RunContext, S3Settings, TimeWindow, Writer, keep, plural};
+    use crate::app::aws_access::access;
     use crate::app::export_files::may_have;
-    use crate::app::sources::{access, s3};
+    use crate::app::sources::s3;
     use crate::aws::{
         Access, Aws, AwsError, AwsErrorKind, BATCH_MAX, CatalogLists, CostQuestion,
         ExecutionAnswer, S3Exports,

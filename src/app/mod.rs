@@ -1,6 +1,8 @@
 //! The use cases: what a run does, without arguments, terminal and exit statuses.
 
 pub mod audit;
+#[cfg(feature = "aws")]
+mod aws_access;
 pub mod check_line;
 pub mod checks;
 pub mod collect;

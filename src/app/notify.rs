@@ -68,11 +68,7 @@ pub fn tell(context: &RunContext, news: News<'_>) -> Result<Delivery, Failure> {
     for target in &context.settings.notify {
         let known = memory.told_to(&target.name)?;
         let (messages, told) = messages(target, &news, &known, context.now);
-        let told: Vec<(String, String)> = told
-            .into_iter()
-            .map(|what| (target.name.clone(), what))
-            .collect();
-        memory.queue(&messages, &told, context.now)?;
+        memory.queue(&target.name, &messages, &told, context.now)?;
     }
     send(context, &mut memory)
 }
@@ -233,6 +229,12 @@ fn messages(
     known: &BTreeSet<String>,
     now: UtcSecond,
 ) -> (Vec<OutboxMessage>, BTreeSet<String>) {
+    if let NotifyChannel::S3 { .. } = &target.channel {
+        // A bucket takes the files of a report, whatever is news in it.
+        let report = news.report;
+        let queued = report.map(|folder| report_message(target, news.about, folder));
+        return (queued.into_iter().collect(), BTreeSet::new());
+    }
     let mut told = BTreeSet::new();
     let mut is_untold = |what: String| {
         let is_new = !known.contains(&what);
@@ -266,12 +268,6 @@ fn messages(
             .collect(),
         _ => Vec::new(),
     };
-    if let (NotifyChannel::S3 { .. }, Some(report)) = (&target.channel, news.report) {
-        return (report_message(target, news.about, report), BTreeSet::new());
-    }
-    if matches!(target.channel, NotifyChannel::S3 { .. }) {
-        return (Vec::new(), BTreeSet::new());
-    }
     if alarms.is_empty() && fresh.is_empty() && gone.is_empty() {
         return (Vec::new(), told);
     }
@@ -387,12 +383,12 @@ fn batches(
 }
 
 /// The message by which a report is put into a bucket.
-fn report_message(target: &NotifyTarget, about: &str, folder: &Path) -> Vec<OutboxMessage> {
+fn report_message(target: &NotifyTarget, about: &str, folder: &Path) -> OutboxMessage {
     let report = QueuedReport::of(folder);
     let body = report.text();
-    vec![OutboxMessage {
+    OutboxMessage {
         key: digest_id('m', [about, &body]),
         target: target.name.clone(),
         body,
-    }]
+    }
 }

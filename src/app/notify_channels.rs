@@ -66,8 +66,9 @@ mod remote {
 #[cfg(feature = "aws")]
 mod remote {
     use super::{NotifyTarget, OutboxMessage, QueuedReport, RunContext, Value};
-    use crate::aws::{Access, Aws, S3Location, TopicMessage};
-    use crate::config::{AwsTarget, NotifyChannel, Role, SecretPlace, WebhookSettings};
+    use crate::app::aws_access::access;
+    use crate::aws::{Aws, S3Location, TopicMessage};
+    use crate::config::{AwsTarget, NotifyChannel, SecretPlace, WebhookSettings};
     use crate::web::Webhook;
     use std::time::Duration;
 
@@ -149,14 +150,6 @@ mod remote {
             self.aws
                 .as_ref()
                 .ok_or_else(|| "AWS cannot be reached".to_owned())
-        }
-    }
-
-    fn access(role: &Role, region: Option<&str>) -> Access {
-        Access {
-            role_arn: role.arn.clone(),
-            external_id: role.external_id.clone(),
-            region: region.map(str::to_owned),
         }
     }
 

@@ -284,7 +284,7 @@ impl HitsOfChain<'_> {
             ThingKind::Resource
         };
         self.named(kind, resource);
-        for session in chain.earlier_sessions.iter().chain(&chain.consumer_session) {
+        for session in chain.sessions() {
             self.session(session);
         }
         for query in &chain.queries {

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 pub(super) use remote::key_source;
 #[cfg(feature = "aws")]
-pub(super) use remote::{access, s3};
+pub(super) use remote::s3;
 
 /// Returns the locations of the logs: from the command line, else from the configuration.
 pub(super) fn locations(context: &RunContext) -> Result<Vec<LogLocation>, Failure> {
@@ -257,12 +257,12 @@ mod remote {
         ALL, Failure, LocationWindow, LogLocation, RunContext, S3Settings, Sources, TimeWindow,
         WillRead, add_to,
     };
+    use crate::app::aws_access::access;
     use crate::app::notices::ListingProgress;
     use crate::aws::{
-        Access, Aws, AwsError, AwsErrorKind, LOOKUP_EVERY, LookupLogs, LookupPlace,
-        PublicKeyLookup, S3Location, S3Logs,
+        Aws, AwsError, AwsErrorKind, LOOKUP_EVERY, LookupLogs, LookupPlace, PublicKeyLookup,
+        S3Location, S3Logs,
     };
-    use crate::config::Role;
     use crate::ports::{KeySource, ListingWatcher, Version};
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -424,15 +424,6 @@ mod remote {
             .filter_map(|key| key.strip_prefix(&own))
             .collect();
         Ok(Box::new(S3Logs::of_keys(&Aws::new()?, location, &keys)))
-    }
-
-    /// Returns the access to an account or a bucket: by a role, in a Region.
-    pub(in crate::app) fn access(role: &Role, region: Option<&str>) -> Access {
-        Access {
-            role_arn: role.arn.clone(),
-            external_id: role.external_id.clone(),
-            region: region.map(str::to_owned),
-        }
     }
 
     /// A place in a bucket, and how it is reached.

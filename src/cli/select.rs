@@ -124,23 +124,30 @@ impl<'a> Selection<'a> {
     /// Roles, callers, addresses and keys: of sessions, and of calls.
     fn wants_sessions(&self, chain: &Chain, events: &[Event]) -> bool {
         let filter = &self.args.filter;
-        let sessions = || chain.earlier_sessions.iter().chain(&chain.consumer_session);
         let calls = || {
             let entries = chain.events.iter();
             entries.filter_map(|entry| events.get(entry.event as usize))
         };
-        let roles = sessions().filter_map(|session| session.role_arn.as_deref());
+        let roles = chain
+            .sessions()
+            .filter_map(|session| session.role_arn.as_deref());
         let callers = || {
-            let of_sessions = sessions().filter_map(|session| session.assumed_by.as_deref());
+            let of_sessions = chain
+                .sessions()
+                .filter_map(|session| session.assumed_by.as_deref());
             let of_calls = calls().filter_map(|call| Some(&**call.identity.best_name()?));
             of_sessions.chain(of_calls)
         };
         let addresses = || {
-            let of_sessions = sessions().filter_map(|session| session.source_ip.as_deref());
+            let of_sessions = chain
+                .sessions()
+                .filter_map(|session| session.source_ip.as_deref());
             of_sessions.chain(calls().filter_map(|call| call.source_ip.as_deref()))
         };
         let keys = || {
-            let of_sessions = sessions().filter_map(|session| session.access_key_id.as_deref());
+            let of_sessions = chain
+                .sessions()
+                .filter_map(|session| session.access_key_id.as_deref());
             of_sessions.chain(calls().filter_map(|call| call.identity.access_key_id.as_deref()))
         };
         let named = |name| [name, resource_name(name)];
@@ -153,7 +160,7 @@ impl<'a> Selection<'a> {
     /// One read has to be all that was asked for.
     fn wants_reads(&self, chain: &Chain) -> bool {
         let filter = &self.args.filter;
-        !asks_reads(filter) || all_reads(chain).any(|read| self.wants_read(read))
+        !asks_reads(filter) || chain.all_reads().any(|read| self.wants_read(read))
     }
 
     fn wants_read(&self, read: &DataRead) -> bool {
@@ -319,12 +326,6 @@ fn near_origin(asked: &str, known: &BTreeSet<String>, labels: &BTreeSet<String>)
 /// Returns true if chains are asked for by what they read.
 pub(super) fn asks_reads(filter: &FilterArgs) -> bool {
     !(filter.table.is_empty() && filter.database.is_empty() && filter.producer.is_empty())
-}
-
-/// The reads of a chain and of its queries.
-fn all_reads(chain: &Chain) -> impl Iterator<Item = &DataRead> {
-    let of_queries = chain.queries.iter().flat_map(|query| &query.reads);
-    of_queries.flatten().chain(&chain.reads)
 }
 
 /// The producer of a read: by account id, and by name.

@@ -133,7 +133,7 @@ impl Told<'_> {
         let repeated = repeated(run_args);
         let options = format!("{}{}", repeated.logs, repeated.store);
         write_out(run_args, |out| {
-            shown.write(page, out)?;
+            shown.write(out)?;
             show::write(audit, chain, &self.run.plan.topology, page, out)?;
             shown_things::write_findings(&findings, out)?;
             shown_things::write_pivots(chain, &options, out)?;
@@ -167,7 +167,7 @@ impl Told<'_> {
         }
         let page = page(self.run_args);
         write_out(self.run_args, |out| {
-            shown.write(page, out)?;
+            shown.write(out)?;
             if shown.chains.is_empty() {
                 line!(out, "none of its chains is in the logs that were read")?;
             } else {

@@ -7,7 +7,6 @@ use crate::model::audit::Audit;
 use crate::model::chain::Chain;
 use crate::model::event::EventOrigin;
 use crate::model::finding::{Previous, PreviousFinding, Severity};
-use crate::output::TextLayout;
 use crate::output::human::{line, minute, plural, safe};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -118,7 +117,7 @@ impl<'a> ShownThings<'a> {
     }
 
     /// Writes what it is.
-    pub(super) fn write(&self, _page: TextLayout, out: &mut dyn Write) -> io::Result<()> {
+    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         for line in &self.lines {
             line!(out, "{line}")?;
         }
@@ -197,9 +196,12 @@ pub(super) fn write_findings(findings: &[&PreviousFinding], out: &mut dyn Write)
 /// Writes commands that go on from a chain: other sessions of its caller, its address, its user. Names from
 /// logs are quoted for a shell.
 pub(super) fn write_pivots(chain: &Chain, options: &str, out: &mut dyn Write) -> io::Result<()> {
-    let sessions = || chain.earlier_sessions.iter().chain(&chain.consumer_session);
-    let callers = sessions().filter_map(|session| session.assumed_by.as_deref());
-    let addresses = sessions().filter_map(|session| session.source_ip.as_deref());
+    let callers = chain
+        .sessions()
+        .filter_map(|session| session.assumed_by.as_deref());
+    let addresses = chain
+        .sessions()
+        .filter_map(|session| session.source_ip.as_deref());
     let user = chain.quick_user.as_ref().map(|user| &*user.name);
     let is_service = |name: &&str| name.ends_with(".amazonaws.com");
     let ways: [(&str, &str, BTreeSet<&str>); 3] = [

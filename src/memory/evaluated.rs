@@ -1,19 +1,17 @@
 //! Windows that were evaluated, and what was found in them. What is known before a window is what windows
-//! that end earlier have, at most [`KEPT_DAYS`] ago: so a window that is evaluated again is compared with the
+//! that end earlier have, at most [`OPEN_DAYS`] ago: so a window that is evaluated again is compared with the
 //! same.
 
 use super::database::{Memory, MemoryError};
-use crate::model::finding::{Findings, Previous, PreviousFinding, RuleState, Severity};
+use crate::model::finding::{Findings, OPEN_DAYS, Previous, PreviousFinding, RuleState, Severity};
 use crate::model::ids::{AccountId, RoleArn};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use rusqlite::{Row, params};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Days after which a finding that did not show again is forgotten.
-const KEPT_DAYS: i64 = 90;
-/// Days that windows are kept, so that those of the last [`KEPT_DAYS`] can be evaluated again.
-const WINDOWS_KEPT_DAYS: i64 = 2 * KEPT_DAYS;
+/// Days that windows are kept, so that those of the last [`OPEN_DAYS`] can be evaluated again.
+const WINDOWS_KEPT_DAYS: i64 = 2 * OPEN_DAYS;
 const DAY: i64 = 86_400;
 /// Chains that are remembered of a finding.
 const CHAINS_MAX: usize = 50;
@@ -38,7 +36,7 @@ impl Memory {
     ///
     /// When the database cannot be read.
     pub fn known_before(&self, end: UtcSecond) -> Result<Option<Previous>, MemoryError> {
-        let since = end.unix() - KEPT_DAYS * DAY;
+        let since = end.unix() - OPEN_DAYS * DAY;
         let found = self.read_known(since, end.unix());
         self.told(found)
     }
@@ -241,7 +239,7 @@ fn observed(findings: &Findings) -> Vec<PreviousFinding> {
             first_seen: finding.first_seen,
             last_seen: finding.last_seen,
             occurrence: finding.occurrence,
-            chain_ids: finding.chain_ids.iter().take(CHAINS_MAX).cloned().collect(),
+            chain_ids: finding.chain_ids.clone(),
             evidence_keys: finding.evidence_keys.clone(),
             is_resolved: false,
         });

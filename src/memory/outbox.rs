@@ -48,15 +48,16 @@ impl Memory {
         self.told(read())
     }
 
-    /// Keeps messages that are not known yet, and what each target is told by them.
+    /// Keeps messages for a target that are not known yet, and what it is told by them.
     ///
     /// # Errors
     ///
     /// When the database cannot be written.
     pub fn queue(
         &mut self,
+        target: &str,
         messages: &[OutboxMessage],
-        told: &[(String, String)],
+        told: &BTreeSet<String>,
         now: UtcSecond,
     ) -> Result<(), MemoryError> {
         let mut write = || -> rusqlite::Result<()> {
@@ -67,7 +68,7 @@ impl Memory {
                 let row = params![message.key, message.target, message.body, now.unix()];
                 transaction.execute(sql, row)?;
             }
-            for (target, what) in told {
+            for what in told {
                 let sql = "INSERT OR IGNORE INTO told (target, what, at) VALUES (?1, ?2, ?3)";
                 transaction.execute(sql, params![target, what, now.unix()])?;
             }

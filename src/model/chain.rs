@@ -408,6 +408,11 @@ impl Chain {
         of_queries.chain(&self.reads)
     }
 
+    /// Its sessions, in order, and the caller of a consumer who has none.
+    pub fn sessions(&self) -> impl Iterator<Item = &RoleSession> {
+        self.earlier_sessions.iter().chain(&self.consumer_session)
+    }
+
     /// The session that assumed the consumer role. In chains of two sessions it is the
     /// run-as session.
     #[must_use]

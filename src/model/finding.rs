@@ -231,6 +231,9 @@ pub struct ExpiredSuppression {
     pub finding_ids: Vec<String>,
 }
 
+/// Days after which a finding that no one sees again and no one settles is forgotten, as AWS Security Hub does.
+pub const OPEN_DAYS: i64 = 90;
+
 /// A finding of earlier runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreviousFinding {

@@ -70,16 +70,10 @@ fn incident_id(cause: &FindingCause) -> String {
 }
 
 fn incident(cause: &FindingCause, findings: &[&Finding]) -> Option<Incident> {
-    let worst = findings
-        .iter()
-        .copied()
-        .max_by_key(|finding| (finding.severity, finding.rings(), finding.status.is_news()))?;
     // Of equal ones, the first: findings come in their order.
-    let key = |finding: &Finding| (finding.severity, finding.rings(), finding.status.is_news());
-    let worst = findings
-        .iter()
-        .copied()
-        .find(|one| key(one) == key(worst))?;
+    let worst = findings.iter().copied().min_by_key(|finding| {
+        std::cmp::Reverse((finding.severity, finding.rings(), finding.status.is_news()))
+    })?;
     let ids = |wanted: &dyn Fn(&Finding) -> bool| -> Vec<String> {
         let wanted = findings.iter().filter(|finding| wanted(finding));
         wanted.map(|finding| finding.finding_id.clone()).collect()

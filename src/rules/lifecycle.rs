@@ -4,8 +4,8 @@ use super::incidents::incidents;
 use super::registry::find;
 use super::rule::{Checked, RuleKind};
 use crate::model::finding::{
-    Acknowledgement, ExpiredSuppression, Finding, FindingStatus, Findings, NotObserved, Previous,
-    PreviousFinding, RuleReport, RuleState, Suppressed, Suppression,
+    Acknowledgement, ExpiredSuppression, Finding, FindingStatus, Findings, NotObserved, OPEN_DAYS,
+    Previous, PreviousFinding, RuleReport, RuleState, Suppressed, Suppression,
 };
 use crate::model::ids::{AccountId, Region, RoleArn, is_account_id};
 use crate::model::incident::Incident;
@@ -179,10 +179,6 @@ fn settle_missing(
         }
     }
 }
-
-/// A finding that no one sees again and no one settles is forgotten after so long, as
-/// AWS Security Hub does.
-const OPEN_DAYS: i64 = 90;
 
 fn is_forgotten(known: &PreviousFinding, by: &StatusInputs<'_>) -> bool {
     let end = by.window.to.unwrap_or(known.last_seen);
