@@ -1,4 +1,4 @@
-//! The report of a month of three hundred consumers: sixty thousand chains.
+//! The report of a month of three hundred consumers: sixty thousand chains; and a report of each consumer.
 //!
 //! ```text
 //! cargo bench --bench report -- [FOLDER]
@@ -34,7 +34,9 @@ use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::{Consumer, Topology};
 use qs_audit::model::window::TimeWindow;
 use qs_audit::output::repeated::RepeatedOptions;
-use qs_audit::output::report::{ReportContent, ReportInputs, markdown, page};
+use qs_audit::output::report::{
+    AccountPart, AccountViews, ReportContent, ReportInputs, markdown, page,
+};
 use qs_audit::output::{chargeback_rows, csv, json};
 use qs_audit::pipeline::{self, Checks, Exports, Plan, SlicePlan, Unwatched};
 use qs_audit::records;
@@ -208,6 +210,36 @@ fn main() {
     }
 }
 
+/// Makes the page of each consumer, and says how long that takes.
+fn consumers(content: &ReportContent<'_>) {
+    let start = Instant::now();
+    let views = AccountViews::of(content);
+    let accounts = views.accounts(AccountPart::Consumer);
+    let (mut all, mut largest) = (0, 0);
+    for account in &accounts {
+        let view = views.view(account, AccountPart::Consumer);
+        let own = ReportContent::of(ReportInputs {
+            audit: &view.audit,
+            slice: &view.slice,
+            findings: &view.findings,
+            topology: &view.topology,
+            scope: Some(&view.scope),
+            ..content.inputs
+        });
+        let mut bytes = Vec::new();
+        page::write(&own, &[], &mut bytes).unwrap();
+        all += bytes.len();
+        largest = largest.max(bytes.len());
+    }
+    println!(
+        "pages of {} consumers in {:.2} s: {:.1} MB, the largest {:.2} MB",
+        accounts.len(),
+        start.elapsed().as_secs_f64(),
+        f64::from(u32::try_from(all).unwrap()) / 1e6,
+        f64::from(u32::try_from(largest).unwrap()) / 1e6,
+    );
+}
+
 /// Writes all files, and says how long each is.
 fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<usize> {
     let slice = audit.slice.as_ref().unwrap();
@@ -224,6 +256,7 @@ fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<u
     let options = RepeatedOptions::default();
     let content = ReportContent::of(ReportInputs {
         audit,
+        events: &audit.events,
         slice,
         findings,
         chargeback: &chargeback,
@@ -232,7 +265,9 @@ fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<u
         previous: None,
         options: &options,
         compare: None,
+        scope: None,
     });
+    consumers(&content);
     let all: Vec<&Finding> = findings.findings.iter().collect();
     let file = |name: &str, write: &dyn Fn(&mut dyn Write)| -> usize {
         let mut bytes = Vec::new();
@@ -244,7 +279,9 @@ fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<u
         bytes.len()
     };
     vec![
-        file("index.html", &|out| page::write(&content, out).unwrap()),
+        file("index.html", &|out| {
+            page::write(&content, &[], out).unwrap();
+        }),
         file("report.md", &|out| markdown::write(&content, out).unwrap()),
         file("report.json", &|out| {
             json::report::write(&content, out).unwrap();

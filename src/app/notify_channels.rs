@@ -131,9 +131,9 @@ mod remote {
             let access = access(&target.role, target.region.as_deref());
             let night = folder.file_name().unwrap_or_default().to_string_lossy();
             let aws = self.aws()?;
-            for name in super::super::report_folder::FILES {
-                let bytes = std::fs::read(folder.join(name))
-                    .map_err(|error| format!("{}: {error}", folder.join(name).display()))?;
+            for name in super::super::report_folder::files_of(&folder) {
+                let bytes = std::fs::read(folder.join(&name))
+                    .map_err(|error| format!("{}: {error}", folder.join(&name).display()))?;
                 let prefix = place.prefix.trim_end_matches('/');
                 let slash = if prefix.is_empty() { "" } else { "/" };
                 let key = format!("{prefix}{slash}{night}/{name}");

@@ -9,7 +9,9 @@ use super::failure::Failure;
 use super::memory;
 use super::options::SpillOptions;
 use super::record_files::parquet;
-use super::report_folder::{ReportDays, ReportFile, ReportFolder, WrittenReport};
+use super::report_folder::{
+    CONSUMERS, PRODUCERS, ReportDays, ReportFile, ReportFolder, WrittenReport,
+};
 use super::verification_inputs::VerifyOptions;
 use crate::attribute::{self, BilledQueries};
 use crate::model::audit::AuditSlice;
@@ -19,10 +21,15 @@ use crate::model::finding::{Finding, Findings, Previous};
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use crate::output::json::report as json;
-use crate::output::report::{ReportContent, markdown, page as html};
+use crate::output::repeated::RepeatedOptions;
+use crate::output::report::page::AccountReport;
+use crate::output::report::{
+    AccountPart, AccountView, AccountViews, ReportContent, ReportInputs, markdown, page as html,
+};
 use crate::output::{chargeback_rows, csv};
 use crate::pipeline::SlicePlan;
 use crate::records;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// A report that is ready to be read for.
@@ -121,12 +128,45 @@ fn last_report(
 ///
 /// When the amounts are too large.
 pub fn chargeback(slice: &AuditSlice, topology: &Topology) -> Result<Chargeback, Failure> {
+    charged(slice, &[Dimension::BusinessUnit], topology)
+}
+
+fn charged(
+    slice: &AuditSlice,
+    by: &[Dimension],
+    topology: &Topology,
+) -> Result<Chargeback, Failure> {
     let Some(attribution) = &slice.attribution else {
         return Ok(Chargeback::default());
     };
     let none = BilledQueries::default();
-    attribute::chargeback(attribution, &none, &[Dimension::BusinessUnit], topology)
+    attribute::chargeback(attribution, &none, by, topology)
         .map_err(|error| Failure::internal(error.to_string()))
+}
+
+/// Single accounts that have reports of their own, next to the organization's.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AccountReports {
+    /// One of each consumer.
+    pub of_consumers: bool,
+    /// One of each producer.
+    pub of_producers: bool,
+}
+
+impl AccountReports {
+    fn parts(self) -> impl Iterator<Item = AccountPart> {
+        let consumers = self.of_consumers.then_some(AccountPart::Consumer);
+        let producers = self.of_producers.then_some(AccountPart::Producer);
+        consumers.into_iter().chain(producers)
+    }
+}
+
+/// The folder of the reports of accounts of one part.
+fn folder_of(part: AccountPart) -> &'static str {
+    match part {
+        AccountPart::Consumer => CONSUMERS,
+        AccountPart::Producer => PRODUCERS,
+    }
 }
 
 /// Writes all files of a report, and puts them in their place in one step.
@@ -134,26 +174,109 @@ pub fn chargeback(slice: &AuditSlice, topology: &Topology) -> Result<Chargeback,
 /// # Errors
 ///
 /// When they cannot be written.
-pub fn write(content: &ReportContent<'_>, folder: ReportFolder) -> Result<WrittenReport, Failure> {
+pub fn write(
+    content: &ReportContent<'_>,
+    accounts: AccountReports,
+    folder: ReportFolder,
+) -> Result<WrittenReport, Failure> {
+    let views = AccountViews::of(content);
+    let mut written = Vec::new();
+    for part in accounts.parts() {
+        for account in views.accounts(part) {
+            let own = format!("{}/{account}", folder_of(part));
+            write_view(&views.view(account, part), &content.inputs, &folder, &own)?;
+            written.push(AccountReport {
+                name: format!(
+                    "{} {}",
+                    part.as_str(),
+                    content.inputs.topology.account_label(account)
+                ),
+                path: format!("{own}/index.html"),
+            });
+        }
+    }
+    write_organization(content, &written, &folder)?;
+    folder.finish()
+}
+
+/// Writes the report of one account: what its owner needs, in files that can be handed to them as they are.
+fn write_view(
+    view: &AccountView,
+    whole: &ReportInputs<'_>,
+    folder: &ReportFolder,
+    own: &str,
+) -> Result<(), Failure> {
+    let by = [Dimension::BusinessUnit, Dimension::WorkGroup];
+    let chargeback = charged(&view.slice, &by, &view.topology)?;
+    // The options of this run name files and buckets of the whole organization.
+    let options = RepeatedOptions::default();
+    let content = ReportContent::of(ReportInputs {
+        audit: &view.audit,
+        slice: &view.slice,
+        findings: &view.findings,
+        chargeback: &chargeback,
+        topology: &view.topology,
+        options: &options,
+        scope: Some(&view.scope),
+        ..*whole
+    });
+    let all: Vec<&Finding> = view.findings.findings.iter().collect();
+    folder.write(
+        own,
+        &[
+            ReportFile::of("index.html", &|out| html::write(&content, &[], out)),
+            ReportFile::of("findings.csv", &csv_of_findings(&all)),
+        ],
+    )?;
+    if view.scope.is_producer() {
+        return Ok(());
+    }
+    folder.write(
+        own,
+        &[
+            ReportFile::of("chains.csv", &csv_of_chains(&content)),
+            ReportFile::of("chargeback.csv", &csv_of_chargeback(&content)),
+        ],
+    )
+}
+
+fn csv_of_findings(findings: &[&Finding]) -> impl Fn(&mut dyn Write) -> io::Result<()> {
+    move |out| csv::write_records(&records::findings::fields(), findings, out)
+}
+
+fn csv_of_chains(content: &ReportContent<'_>) -> impl Fn(&mut dyn Write) -> io::Result<()> {
+    move |out| csv::write_records(&records::chains::fields(), &content.chains, out)
+}
+
+fn csv_of_chargeback(content: &ReportContent<'_>) -> impl Fn(&mut dyn Write) -> io::Result<()> {
+    let inputs = content.inputs;
+    move |out| {
+        csv::write_table(
+            &chargeback_rows::rows(inputs.chargeback, inputs.topology),
+            out,
+        )
+    }
+}
+
+fn write_organization(
+    content: &ReportContent<'_>,
+    accounts: &[AccountReport],
+    folder: &ReportFolder,
+) -> Result<(), Failure> {
     let inputs = &content.inputs;
     let findings: Vec<&Finding> = inputs.findings.findings.iter().collect();
-    let file = |name, write| ReportFile { name, write };
-    folder.write(&[
-        file("index.html", &|out| html::write(content, out)),
-        file("report.md", &|out| markdown::write(content, out)),
-        file("report.json", &|out| json::write(content, out)),
-        file("chains.csv", &|out| {
-            csv::write_records(&records::chains::fields(), &content.chains, out)
-        }),
-        file("chains.parquet", &|out| {
-            parquet(&records::chains::table(&content.chains), inputs.audit, out)
-        }),
-        file("findings.csv", &|out| {
-            csv::write_records(&records::findings::fields(), &findings, out)
-        }),
-        file("chargeback.csv", &|out| {
-            let rows = chargeback_rows::rows(inputs.chargeback, inputs.topology);
-            csv::write_table(&rows, out)
-        }),
-    ])
+    folder.write(
+        "",
+        &[
+            ReportFile::of("index.html", &|out| html::write(content, accounts, out)),
+            ReportFile::of("report.md", &|out| markdown::write(content, out)),
+            ReportFile::of("report.json", &|out| json::write(content, out)),
+            ReportFile::of("chains.csv", &csv_of_chains(content)),
+            ReportFile::of("chains.parquet", &|out| {
+                parquet(&records::chains::table(&content.chains), inputs.audit, out)
+            }),
+            ReportFile::of("findings.csv", &csv_of_findings(&findings)),
+            ReportFile::of("chargeback.csv", &csv_of_chargeback(content)),
+        ],
+    )
 }

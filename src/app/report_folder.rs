@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use crate::ingest::{EarlierReport, read_report};
 use crate::local::{folder_of, new_builder, read_regular};
+use crate::model::ids::is_account_id;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use jiff::civil::Date;
@@ -27,6 +28,12 @@ pub const FILES: [&str; 7] = [
     "findings.csv",
     "chargeback.csv",
 ];
+/// Folders of reports of single accounts, one in each for an account.
+pub const ACCOUNT_FOLDERS: [&str; 2] = [CONSUMERS, PRODUCERS];
+/// The folder of consumers' reports.
+pub const CONSUMERS: &str = "consumers";
+/// The folder of producers' reports.
+pub const PRODUCERS: &str = "producers";
 /// A temporary folder that was not touched for so long is of a run that was killed.
 const STALE_SECONDS: u64 = 86_400;
 /// Temporary folders start like this.
@@ -135,18 +142,23 @@ impl ReportFolder {
         })
     }
 
-    /// Writes all files of a report, and puts them in its place in one step.
-    pub(super) fn write(self, files: &[ReportFile<'_>]) -> Result<WrittenReport, Failure> {
-        let cannot = |what: &str, error: io::Error| {
-            Failure::internal(format!(
-                "cannot write {}{what}: {error}",
-                self.path.display()
-            ))
+    /// Writes files of the report into a folder of it; "" is the report's own.
+    pub(super) fn write(&self, folder: &str, files: &[ReportFile<'_>]) -> Result<(), Failure> {
+        let place = self.temporary.path().join(folder);
+        let cannot = |name: &str, error: io::Error| {
+            let place = self.path.join(folder).join(name);
+            Failure::internal(format!("cannot write {}: {error}", place.display()))
         };
+        create_private(&place).map_err(|error| cannot("", error))?;
         for file in files {
-            write_file(&self.temporary.path().join(file.name), file.write)
-                .map_err(|error| cannot(&format!("/{}", file.name), error))?;
+            write_file(&place.join(file.name), file.write)
+                .map_err(|error| cannot(file.name, error))?;
         }
+        Ok(())
+    }
+
+    /// Puts the files in their place in one step.
+    pub(super) fn finish(self) -> Result<WrittenReport, Failure> {
         // From here on the folder is the report's, not the temporary one's to remove.
         let written = self.temporary.keep();
         put_in_place(&written, &self.path).map_err(|error| {
@@ -228,7 +240,10 @@ fn check(place: &Path, asked: Option<&Path>) -> Result<(), Failure> {
     let names: Vec<String> = names
         .map(|name| name.to_string_lossy().into_owned())
         .collect();
-    let other = names.iter().find(|name| !FILES.contains(&name.as_str()));
+    let is_of_accounts =
+        |name: &str| ACCOUNT_FOLDERS.contains(&name) && holds_accounts_alone(&place.join(name));
+    let mut others = names.iter();
+    let other = others.find(|name| !FILES.contains(&name.as_str()) && !is_of_accounts(name));
     let is_report = other.is_none() && earlier(place).is_some();
     // The folder of a night is this program's own.
     if names.is_empty() || is_report || asked.is_none() && earlier(place).is_some() {
@@ -241,10 +256,51 @@ fn check(place: &Path, asked: Option<&Path>) -> Result<(), Failure> {
     .hint("choose a folder that does not exist, or one with an earlier report"))
 }
 
+/// The files of a report, those of single accounts among them, from its folder on.
+pub(super) fn files_of(report: &Path) -> Vec<String> {
+    let mut files: Vec<String> = FILES.iter().map(|name| (*name).to_owned()).collect();
+    for folder in ACCOUNT_FOLDERS {
+        for account in names_in(&report.join(folder)).unwrap_or_default() {
+            let own = format!("{folder}/{account}");
+            let names = names_in(&report.join(&own)).unwrap_or_default();
+            files.extend(names.into_iter().map(|name| format!("{own}/{name}")));
+        }
+    }
+    files
+}
+
+/// The names in a folder, sorted; `None` if it cannot be read, or one of them is no text.
+fn names_in(folder: &Path) -> Option<Vec<String>> {
+    let entries = fs::read_dir(folder).ok()?;
+    let names = entries.map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names = names.collect::<Option<Vec<String>>>()?;
+    names.sort_unstable();
+    Some(names)
+}
+
+/// Returns true if a folder has folders of accounts alone, with files of reports alone.
+fn holds_accounts_alone(folder: &Path) -> bool {
+    let is_of_account = |account: &String| {
+        let files = names_in(&folder.join(account));
+        is_account_id(account)
+            && files.is_some_and(|files| files.iter().all(|file| FILES.contains(&&**file)))
+    };
+    names_in(folder).is_some_and(|accounts| accounts.iter().all(is_of_account))
+}
+
 /// A file of a report.
 pub(super) struct ReportFile<'a> {
-    pub(super) name: &'static str,
-    pub(super) write: &'a dyn Fn(&mut dyn Write) -> io::Result<()>,
+    name: &'static str,
+    write: &'a dyn Fn(&mut dyn Write) -> io::Result<()>,
+}
+
+impl<'a> ReportFile<'a> {
+    pub(super) fn of(
+        name: &'static str,
+        write: &'a dyn Fn(&mut dyn Write) -> io::Result<()>,
+    ) -> Self {
+        Self { name, write }
+    }
 }
 
 /// Writes a file so that it is on the disk when its folder is moved.
@@ -267,6 +323,18 @@ fn private(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
 #[cfg(not(unix))]
 fn private(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
     options
+}
+
+/// Makes a folder, and those that it is in, for its owner alone.
+fn create_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(folder)
 }
 
 /// The nights that have a report.

@@ -519,6 +519,15 @@ pub(super) struct ReportArgs {
     #[arg(long, value_name = "DAY")]
     pub(super) compare: Option<String>,
 
+    /// Write a report of each consumer, too: consumers/ACCOUNT/index.html and its tables, with what its owner needs and nothing of
+    /// the accounts of others.
+    #[arg(long, help_heading = "Output")]
+    pub(super) per_consumer: bool,
+
+    /// Write a report of each producer, too: producers/ACCOUNT/index.html, with who read what of its tables.
+    #[arg(long, help_heading = "Output")]
+    pub(super) per_producer: bool,
+
     /// The folder of the report. It is replaced as a whole.
     #[arg(short, long, value_name = "DIR", help_heading = "Output")]
     pub(super) output: Option<PathBuf>,

@@ -61,6 +61,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     let options = repeated(run_args);
     let report = ReportContent::of(ReportInputs {
         audit: &audit,
+        events: &audit.events,
         slice,
         findings,
         chargeback: &chargeback,
@@ -72,13 +73,14 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
             .and_then(|checks| checks.previous.as_ref()),
         options: &options,
         compare,
+        scope: None,
     });
     if compare.is_some() && report.changes.is_none() {
         say(
             "no figures of the day of --compare are known: it is outside the baseline (--baseline), or nothing ran\n",
         );
     }
-    let written = app::write(&report, run.folder)?;
+    let written = app::write(&report, account_reports(args), run.folder)?;
     let latest = written.point_latest()?;
     if !run_args.quiet {
         tell(run_args, &report, &written, latest.as_deref())?;
@@ -97,6 +99,13 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     } else {
         kept.unwrap_or_else(|| strictly.max(nothing))
     })
+}
+
+fn account_reports(args: &ReportArgs) -> app::AccountReports {
+    app::AccountReports {
+        of_consumers: args.per_consumer,
+        of_producers: args.per_producer,
+    }
 }
 
 /// Tells people what is new, and what is wrong with the night itself.

@@ -1,7 +1,7 @@
 //! The findings of rules (ARCHITECTURE.md#how-rules-are-evaluated).
 
 use super::ids::{AccountId, EventId, RoleArn};
-use super::incident::Incident;
+use super::incident::{CauseKind, Incident, IncidentStatus};
 use super::integrity::Integrity;
 pub use super::severity::{FindingStatus, Severity};
 use super::text::Text;
@@ -344,5 +344,43 @@ impl Findings {
     #[must_use]
     pub fn worst(&self) -> Option<Severity> {
         self.findings.iter().map(|finding| finding.severity).max()
+    }
+}
+
+impl Incident {
+    /// The incident of some findings that share a cause, in their order; `title` says it in one line by the
+    /// worst of them. `None` if there are none.
+    pub fn of(
+        incident_id: String,
+        cause: CauseKind,
+        findings: &[&Finding],
+        title: impl FnOnce(&Finding) -> String,
+    ) -> Option<Self> {
+        // Of equal ones, the first: findings come in their order.
+        let worst = findings.iter().copied().min_by_key(|finding| {
+            std::cmp::Reverse((finding.severity, finding.rings(), finding.status.is_news()))
+        })?;
+        let ids = |wanted: &dyn Fn(&Finding) -> bool| -> Vec<String> {
+            let wanted = findings.iter().filter(|finding| wanted(finding));
+            wanted.map(|finding| finding.finding_id.clone()).collect()
+        };
+        let consumers = findings.iter();
+        let consumers = consumers.filter_map(|one| one.consumer_account_id.clone());
+        let acknowledged = findings.iter().filter(|one| one.acknowledged.is_some());
+        Some(Self {
+            incident_id,
+            cause,
+            title: title(worst),
+            severity: worst.severity,
+            status: IncidentStatus::of(&findings.iter().map(|one| one.status).collect()),
+            finding_ids: ids(&|_| true),
+            news: ids(&Finding::rings),
+            acknowledged: acknowledged.count() as u64,
+            consumer_account_ids: consumers.collect(),
+            first_seen: findings.iter().map(|one| one.first_seen).min()?,
+            last_seen: findings.iter().map(|one| one.last_seen).max()?,
+            next_step: worst.next_step.clone(),
+            command: worst.command.clone(),
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! Findings that share a cause (ARCHITECTURE.md#incidents).
 
 use super::ids::AccountId;
-use super::severity::Severity;
+use super::severity::{FindingStatus, Severity};
 use super::time::UtcSecond;
 use std::collections::BTreeSet;
 
@@ -78,6 +78,23 @@ impl IncidentStatus {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
+    }
+
+    /// The status of an incident with findings of these.
+    #[must_use]
+    pub fn of(statuses: &BTreeSet<FindingStatus>) -> Self {
+        let has = |status| statuses.contains(&status);
+        if statuses.len() == 1 && has(FindingStatus::New) {
+            Self::New
+        } else if has(FindingStatus::New) {
+            Self::Grown
+        } else if has(FindingStatus::Worse) {
+            Self::Worse
+        } else if has(FindingStatus::Again) {
+            Self::Again
+        } else {
+            Self::Ongoing
+        }
     }
 }
 

@@ -147,7 +147,7 @@ fn named(dimension: Dimension, value: &str, topology: &Topology) -> String {
     }
 }
 
-fn heading(dimension: Dimension) -> &'static str {
+pub(super) fn heading(dimension: Dimension) -> &'static str {
     match dimension {
         Dimension::BusinessUnit => "Business unit",
         Dimension::Consumer => "Consumer",

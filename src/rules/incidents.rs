@@ -3,9 +3,9 @@
 
 use super::occurrences::plural;
 use super::registry::find;
-use crate::model::finding::{Evidence, Finding, FindingStatus};
+use crate::model::finding::{Evidence, Finding};
 use crate::model::ids::{AccountId, is_account_id};
-use crate::model::incident::{CauseKind, Incident, IncidentStatus};
+use crate::model::incident::{CauseKind, Incident};
 use crate::model::text::{Text, digest_id};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -70,57 +70,21 @@ fn incident_id(cause: &FindingCause) -> String {
 }
 
 fn incident(cause: &FindingCause, findings: &[&Finding]) -> Option<Incident> {
-    // Of equal ones, the first: findings come in their order.
-    let worst = findings.iter().copied().min_by_key(|finding| {
-        std::cmp::Reverse((finding.severity, finding.rings(), finding.status.is_news()))
-    })?;
-    let ids = |wanted: &dyn Fn(&Finding) -> bool| -> Vec<String> {
-        let wanted = findings.iter().filter(|finding| wanted(finding));
-        wanted.map(|finding| finding.finding_id.clone()).collect()
-    };
-    let consumers = findings
-        .iter()
-        .filter_map(|one| one.consumer_account_id.clone());
-    let consumers: BTreeSet<AccountId> = consumers.collect();
-    let acknowledged = findings.iter().filter(|one| one.acknowledged.is_some());
-    Some(Incident {
-        incident_id: incident_id(cause),
-        cause: cause.0,
-        title: title(cause, worst, findings, consumers.len() as u64),
-        severity: worst.severity,
-        status: status(findings),
-        finding_ids: ids(&|_| true),
-        news: ids(&Finding::rings),
-        acknowledged: acknowledged.count() as u64,
-        consumer_account_ids: consumers,
-        first_seen: findings.iter().map(|one| one.first_seen).min()?,
-        last_seen: findings.iter().map(|one| one.last_seen).max()?,
-        next_step: worst.next_step.clone(),
-        command: worst.command.clone(),
+    Incident::of(incident_id(cause), cause.0, findings, |worst| {
+        title(cause, worst, findings)
     })
 }
 
-fn status(findings: &[&Finding]) -> IncidentStatus {
-    let statuses: BTreeSet<FindingStatus> = findings.iter().map(|finding| finding.status).collect();
-    let has = |status| statuses.contains(&status);
-    if statuses.len() == 1 && has(FindingStatus::New) {
-        IncidentStatus::New
-    } else if has(FindingStatus::New) {
-        IncidentStatus::Grown
-    } else if has(FindingStatus::Worse) {
-        IncidentStatus::Worse
-    } else if has(FindingStatus::Again) {
-        IncidentStatus::Again
-    } else {
-        IncidentStatus::Ongoing
-    }
-}
-
-fn title(cause: &FindingCause, worst: &Finding, findings: &[&Finding], consumers: u64) -> String {
+fn title(cause: &FindingCause, worst: &Finding, findings: &[&Finding]) -> String {
     let count = findings.len() as u64;
     if count == 1 {
         return worst.title.clone();
     }
+    let consumers = findings.iter();
+    let consumers: BTreeSet<&AccountId> = consumers
+        .filter_map(|one| one.consumer_account_id.as_ref())
+        .collect();
+    let consumers = consumers.len() as u64;
     let reach = if consumers > 1 {
         format!("; {}", plural(consumers, "consumer"))
     } else {

@@ -763,7 +763,7 @@ impl Poison {
 }
 
 /// The sample's run, with findings, statistics and a bill.
-fn sample() -> (Audit, Topology) {
+pub(crate) fn sample() -> (Audit, Topology) {
     let plan = DemoPlan::sample();
     let organization = demo::generate(&plan);
     let extra = |name: &str| {
@@ -865,6 +865,7 @@ pub(crate) fn hostile(is_long: bool) -> Hostile {
     let findings = audit.findings.clone().unwrap();
     let content = ReportContent::of(ReportInputs {
         audit: &audit,
+        events: &audit.events,
         slice: audit.slice.as_ref().unwrap(),
         findings: &findings,
         chargeback: &chargeback,
@@ -873,6 +874,7 @@ pub(crate) fn hostile(is_long: bool) -> Hostile {
         previous: None,
         options: &options,
         compare: None,
+        scope: None,
     });
     let file = |write: &dyn Fn(&mut dyn Write)| {
         let mut bytes = Vec::new();
@@ -885,7 +887,7 @@ pub(crate) fn hostile(is_long: bool) -> Hostile {
         color: false,
     };
     Hostile {
-        page: file(&|out| page::write(&content, out).unwrap()),
+        page: file(&|out| page::write(&content, &[], out).unwrap()),
         markdown: file(&|out| markdown::write(&content, out).unwrap()),
         json: file(&|out| json::report::write(&content, out).unwrap()),
         tables: [

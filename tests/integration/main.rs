@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[cfg(feature = "aws")]
+mod account_reports;
 mod athena;
 #[cfg(feature = "aws")]
 mod aws_cli;

@@ -507,9 +507,15 @@ print(json.dumps({{'messages': [json.loads(one['Body']) for one in messages], 'f
         .map(|key| key.as_str().unwrap())
         .collect();
     assert!(
-        objects.contains(&"reports/2026-11-02/index.html") && objects.len() == 7,
+        objects.contains(&"reports/2026-11-02/index.html"),
         "{objects:?}"
     );
+    // Reports of single accounts come along.
+    let of_consumers = objects.iter();
+    let of_consumers = of_consumers.filter(|key| key.starts_with("reports/2026-11-02/consumers/"));
+    let of_consumers = of_consumers.count();
+    assert!(of_consumers > 0 && of_consumers % 4 == 0, "{objects:?}");
+    assert_eq!(objects.len(), 7 + of_consumers, "{objects:?}");
 }
 
 #[test]
@@ -540,7 +546,14 @@ print(json.dumps({'topic': topic, 'queue': queue}))");
         program
             .current_dir(folder.path())
             .env("HOME", folder.path());
-        program.args(["report", "-q", "--baseline", "7d", "--now"]);
+        program.args([
+            "report",
+            "-q",
+            "--baseline",
+            "7d",
+            "--per-consumer",
+            "--now",
+        ]);
         program.arg(format!("2026-11-{:02}T03:00:00Z", day + 1));
         output(&mut program, Exit::Clean)
     };

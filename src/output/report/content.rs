@@ -1,5 +1,6 @@
 //! One night, worked out once for all formats.
 
+use super::account_scope::AccountScope;
 use super::changes::{Changes, changes};
 use super::coverage_gaps::{CoverageGap, GapInputs, coverage_gaps};
 use super::coverage_grid::{CoverageGrid, places};
@@ -11,6 +12,7 @@ use super::top_consumers::{TopConsumers, top_consumers};
 use crate::model::audit::{Audit, AuditSlice};
 use crate::model::chain::Chain;
 use crate::model::charge::Chargeback;
+use crate::model::event::Event;
 use crate::model::finding::{Findings, Previous, RulePage, Severity};
 use crate::model::ids::AccountId;
 use crate::model::money::add;
@@ -27,6 +29,8 @@ use std::collections::BTreeSet;
 pub struct ReportInputs<'a> {
     /// The whole run, with what it is compared with.
     pub audit: &'a Audit,
+    /// The events of the run, which chains point into.
+    pub events: &'a [Event],
     /// The window of the report.
     pub slice: &'a AuditSlice,
     /// The findings of the run.
@@ -43,6 +47,8 @@ pub struct ReportInputs<'a> {
     pub options: &'a RepeatedOptions,
     /// The day to compare with; the one before the report where none was asked for.
     pub compare: Option<Date>,
+    /// The account that the report is for; `None` if it is for the whole organization.
+    pub scope: Option<&'a AccountScope>,
 }
 
 /// The numbers of findings, by state and severity.
@@ -88,7 +94,7 @@ pub struct ReportContent<'a> {
     pub counts: FindingCounts,
     /// Chains, summed up.
     pub totals: ChainTotals,
-    /// The chains, as `chains` lists them.
+    /// The chains, as `chains` lists them; none in the report of a producer.
     pub chains: Vec<&'a Chain>,
     /// The chains that a page has room for.
     pub listed: ListedChains<'a>,
@@ -123,14 +129,27 @@ fn changes_of(inputs: &ReportInputs<'_>) -> Option<Changes> {
     changes(&inputs.audit.trends, since, last)
 }
 
-/// `night of 2026-11-02`, or `2026-10-01 to 2026-10-31`.
-fn title(audit: &Audit, slice: &AuditSlice) -> String {
-    let last = last_day(audit, slice);
-    let first = slice.window.from.map(UtcSecond::day);
-    match first.filter(|first| *first < last) {
+/// `night of 2026-11-02`, or `2026-10-01 to 2026-10-31`; with the account of a report that is for one.
+fn title(inputs: &ReportInputs<'_>) -> String {
+    let last = last_day(inputs.audit, inputs.slice);
+    let first = inputs.slice.window.from.map(UtcSecond::day);
+    let days = match first.filter(|first| *first < last) {
         Some(first) => format!("{first} to {last}"),
         None => format!("night of {last}"),
+    };
+    match inputs.scope {
+        None => days,
+        Some(scope) => {
+            let account = inputs.topology.account_label(&scope.account_id);
+            format!("{days}, {} {account}", scope.part.as_str())
+        }
     }
+}
+
+/// Chains that count as readers of tables: those that others made by other roads, too.
+fn readers(slice: &AuditSlice) -> impl Iterator<Item = &Chain> {
+    let chains = slice.chains.iter();
+    chains.filter(|chain| is_listed_by_default(chain) || chain.origin.is_other_service())
 }
 
 impl<'a> ReportContent<'a> {
@@ -144,14 +163,15 @@ impl<'a> ReportContent<'a> {
             topology,
             ..
         } = inputs;
-        let chains = slice.chains.iter();
-        let chains: Vec<&Chain> = chains.filter(|chain| is_listed_by_default(chain)).collect();
-        // Tables that others read by other roads count, too.
-        let readers: Vec<&Chain> = slice
-            .chains
-            .iter()
-            .filter(|chain| is_listed_by_default(chain) || chain.origin.is_other_service())
-            .collect();
+        // A producer sees who read what of its tables, and nothing else of their chains.
+        let producer = inputs.scope.filter(|scope| scope.is_producer());
+        let own = match producer {
+            Some(_) => &[][..],
+            None => &slice.chains,
+        };
+        let chains = own.iter().filter(|chain| is_listed_by_default(chain));
+        let chains: Vec<&Chain> = chains.collect();
+        let readers: Vec<&Chain> = readers(slice).collect();
         let named = FindingsByChain::by(findings);
         let places = places(audit, slice.window, topology);
         let coverage_gaps = coverage_gaps(&GapInputs {
@@ -162,6 +182,7 @@ impl<'a> ReportContent<'a> {
             previous: inputs.previous,
             places: &places,
             chains: &chains,
+            scope: inputs.scope,
         });
         let declared = topology.hub_account_id.as_ref();
         let found = audit.roles.run_as.iter().map(|role| &role.account_id);
@@ -172,19 +193,38 @@ impl<'a> ReportContent<'a> {
         Self {
             inputs,
             date: last_day(audit, slice),
-            title: title(audit, slice),
+            title: title(&inputs),
             changes: changes_of(&inputs),
             counts: counts(findings),
             totals: totals(&chains, slice),
-            listed: listed(&chains, &audit.events, findings, &named),
+            listed: listed(&chains, inputs.events, findings, &named),
             flow: flow(&chains, &named),
             top_consumers: top_consumers(&chains),
-            tables_read: tables_read(&readers),
-            other_roads: other_roads(&slice.chains, topology),
+            tables_read: match producer {
+                None => tables_read(&readers, None),
+                Some(scope) => TablesRead {
+                    unknown_query_count: scope.unknown_query_count,
+                    ..tables_read(&readers, Some(&scope.account_id))
+                },
+            },
+            other_roads: other_roads(own, topology),
             chains,
             places,
             coverage_gaps,
             hub_account_ids,
+        }
+    }
+
+    /// The chains that count as readers of tables.
+    pub(super) fn readers(&self) -> impl Iterator<Item = &'a Chain> + use<'a> {
+        readers(self.inputs.slice)
+    }
+
+    /// The place of what a page has no room for.
+    pub(super) fn complete(&self) -> &'static str {
+        match self.inputs.scope {
+            None => "report.json",
+            Some(_) => "the report of the whole organization",
         }
     }
 

@@ -1,5 +1,6 @@
 //! Coverage gaps in words: an audit that hides them is worse than none.
 
+use super::account_scope::AccountScope;
 use super::coverage_grid::{AccountRegion, CoverageGrid, Habit};
 use crate::model::audit::{Audit, AuditSlice};
 use crate::model::bill::BillCoverage;
@@ -51,6 +52,7 @@ pub(super) struct GapInputs<'a> {
     pub(super) previous: Option<&'a Previous>,
     pub(super) places: &'a CoverageGrid<'a>,
     pub(super) chains: &'a [&'a Chain],
+    pub(super) scope: Option<&'a AccountScope>,
 }
 
 /// All coverage gaps, what matters most first.
@@ -60,11 +62,14 @@ pub(super) fn coverage_gaps(look: &GapInputs<'_>) -> Vec<CoverageGap> {
     logs(look, &mut all);
     history(look, &mut all);
     unread(look, &mut all);
+    unread_elsewhere(look, &mut all);
     unverified(look, &mut all);
-    chains(look, &mut all);
-    repeated(look, &mut all);
-    figures(look, &mut all);
-    bill(look, &mut all);
+    if !look.scope.is_some_and(AccountScope::is_producer) {
+        chains(look, &mut all);
+        repeated(look, &mut all);
+        figures(look, &mut all);
+        bill(look, &mut all);
+    }
     reads(look, &mut all);
     rules(look, &mut all);
     all
@@ -217,6 +222,18 @@ fn history(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
             "the logs begin on {first}: {missing} of the {wanted} days of the baseline have no logs",
         );
         add(all, "short-history", missing, text);
+    }
+}
+
+/// What was not read of all logs, for the owner of one account: where it is, is not theirs to see.
+fn unread_elsewhere(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
+    let rejected = look.scope.map_or(0, |scope| scope.rejected);
+    if rejected > 0 {
+        let text = format!(
+            "{} of the whole organization not read: some may be of this account",
+            plural(rejected, "file or record")
+        );
+        add(all, "unread", rejected, text);
     }
 }
 

@@ -5,6 +5,9 @@
 //! | file | what it is |
 //! |---|---|
 //! | [`content`] | all of it together |
+//! | [`account_scope`] | the account that a report is for, if it is for one |
+//! | [`account_view`] | what the owner of one account sees of it |
+//! | [`mentions`] | the accounts that findings are about |
 //! | [`changes`] | what changed since an earlier day |
 //! | [`changes_text`] | the same in lines |
 //! | [`coverage_grid`] | coverage by account, Region and day; gaps |
@@ -21,6 +24,8 @@
 //!
 //! `report.json` is written by [`super::json::report`].
 
+mod account_scope;
+mod account_view;
 mod cells;
 mod changes;
 mod changes_text;
@@ -30,6 +35,7 @@ mod coverage_grid;
 mod flow;
 mod listed;
 pub mod markdown;
+mod mentions;
 pub mod page;
 mod picture;
 mod roads;
@@ -37,6 +43,8 @@ pub mod summary;
 mod tables_read;
 mod top_consumers;
 
+pub use account_scope::{AccountPart, AccountScope};
+pub use account_view::{AccountView, AccountViews};
 pub use changes::{ChangedFigure, Changes};
 pub use content::{ChainTotals, FindingCounts, ReportContent, ReportInputs};
 pub use coverage_gaps::CoverageGap;

@@ -90,9 +90,12 @@ fn add(sum: &mut Option<u64>, more: Option<u64>) {
     }
 }
 
-/// What these chains read.
+/// What these chains read; of a producer, what they read of its tables.
 #[must_use]
-pub(super) fn tables_read<'a>(chains: &[&'a Chain]) -> TablesRead<'a> {
+pub(super) fn tables_read<'a>(
+    chains: &[&'a Chain],
+    producer: Option<&AccountId>,
+) -> TablesRead<'a> {
     let mut tables: BTreeMap<(Option<&AccountId>, String), TableUse<'a>> = BTreeMap::new();
     let mut readers: BTreeMap<ProducerReader<'a>, ProducerUse> = BTreeMap::new();
     let mut unknown_query_count = 0;
@@ -103,6 +106,9 @@ pub(super) fn tables_read<'a>(chains: &[&'a Chain]) -> TablesRead<'a> {
         unknown_query_count += unknown.count() as u64;
         for (query, read) in reads_of(chain) {
             let owner = read.owner_account_id.as_ref();
+            if producer.is_some() && owner != producer {
+                continue;
+            }
             let table = tables.entry((owner, read.name())).or_default();
             table.name = read.name();
             table.owner_account_id = owner;

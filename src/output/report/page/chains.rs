@@ -139,8 +139,9 @@ fn paths(content: &ReportContent<'_>) -> PageTable {
     }
     if all > PATHS_LISTED_MAX {
         table = table.noting(&format!(
-            "{} more paths are in report.json.",
-            count((all - PATHS_LISTED_MAX) as u64)
+            "{} more paths are in {}.",
+            count((all - PATHS_LISTED_MAX) as u64),
+            content.complete()
         ));
     }
     if flow.denied > 0 {
@@ -228,9 +229,13 @@ fn chains(content: &ReportContent<'_>) -> PageTable {
         return table;
     }
     table.noting(&format!(
-        "{} of {} chains. All of them are in chains.csv and chains.parquet.",
+        "{} of {} chains. All of them are in chains.csv{}.",
         count(listed.chains.len() as u64),
-        count(listed.total)
+        count(listed.total),
+        match content.inputs.scope {
+            None => " and chains.parquet",
+            Some(_) => "",
+        }
     ))
 }
 

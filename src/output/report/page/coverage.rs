@@ -138,8 +138,9 @@ fn places(content: &ReportContent<'_>) -> PageTable {
     match places.places.len().saturating_sub(PLACES_MAX) {
         0 => table,
         more => table.noting(&format!(
-            "{} more accounts and Regions are in report.json.",
-            count(more as u64)
+            "{} more accounts and Regions are in {}.",
+            count(more as u64),
+            content.complete()
         )),
     }
 }

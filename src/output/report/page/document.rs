@@ -1,9 +1,9 @@
 //! The page as a whole.
 
-use super::super::ReportContent;
 use super::super::cells::{Shown, amount};
 use super::super::changes_text::lines;
 use super::super::markdown::{of_hub, verdict};
+use super::super::{AccountScope, ReportContent};
 use super::chains::ChainsSection;
 use super::coverage::CoverageSection;
 use super::findings::FindingsSection;
@@ -31,7 +31,7 @@ struct Tile {
 
 #[derive(Template)]
 #[template(path = "page.html")]
-struct PageDocument {
+struct PageDocument<'a> {
     policy: String,
     style: &'static str,
     script: &'static str,
@@ -51,7 +51,28 @@ struct PageDocument {
     chargeback: ChargebackSection,
     reads: ReadsSection,
     roads: RoadsSection,
+    is_of_producer: bool,
+    /// The place of what this page has no room for.
+    complete: &'static str,
+    /// The other files of the folder.
+    files: &'static str,
+    account_reports: Vec<AccountLink<'a>>,
     version: &'static str,
+}
+
+/// A report of one account, in the folder of the organization's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountReport {
+    /// The account, for people.
+    pub name: String,
+    /// The path of its page, from the folder of the organization's.
+    pub path: String,
+}
+
+/// A link to the report of one account.
+struct AccountLink<'a> {
+    name: Shown,
+    path: &'a str,
 }
 
 /// Returns the content security policy: the browser may run this script, use this style, and
@@ -79,10 +100,39 @@ fn mood(content: &ReportContent<'_>) -> &'static str {
     worst.map_or("clean", Severity::as_str)
 }
 
+fn is_of_producer(content: &ReportContent<'_>) -> bool {
+    content.inputs.scope.is_some_and(AccountScope::is_producer)
+}
+
+/// The files next to the page.
+fn files(content: &ReportContent<'_>) -> &'static str {
+    match content.inputs.scope {
+        None => {
+            "In the same folder: report.md (short, for tickets), report.json (complete), chains.csv, chains.parquet, \
+             findings.csv, chargeback.csv."
+        }
+        Some(scope) if scope.is_producer() => {
+            "This page is about who read the tables of one account. In the same folder: findings.csv."
+        }
+        Some(_) => {
+            "This page is about one account; what is about others, too, is told without them. In the same folder: \
+             chains.csv, findings.csv, chargeback.csv."
+        }
+    }
+}
+
 fn tiles(content: &ReportContent<'_>) -> Vec<Tile> {
     let totals = &content.totals;
     let tile = |name, value| Tile { name, value };
     let unknown = || "–".to_owned();
+    if is_of_producer(content) {
+        let read = &content.tables_read;
+        return vec![
+            tile("findings", count(content.counts.all)),
+            tile("tables read", count(read.table_count as u64)),
+            tile("readers", count(read.reader_count as u64)),
+        ];
+    }
     let mut tiles = vec![
         tile("findings", count(content.counts.all)),
         tile(
@@ -114,12 +164,16 @@ fn tiles(content: &ReportContent<'_>) -> Vec<Tile> {
     tiles
 }
 
-/// Writes the page.
+/// Writes the page, with links to the reports of single accounts.
 ///
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<()> {
+pub fn write(
+    content: &ReportContent<'_>,
+    account_reports: &[AccountReport],
+    writer: &mut dyn Write,
+) -> io::Result<()> {
     let document = PageDocument {
         policy: policy(),
         style: STYLE,
@@ -145,6 +199,16 @@ pub fn write(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<
         chargeback: ChargebackSection::of(content),
         reads: ReadsSection::of(content),
         roads: RoadsSection::of(content),
+        is_of_producer: is_of_producer(content),
+        complete: content.complete(),
+        files: files(content),
+        account_reports: account_reports
+            .iter()
+            .map(|one| AccountLink {
+                name: Shown::name(&one.name),
+                path: &one.path,
+            })
+            .collect(),
         version: env!("CARGO_PKG_VERSION"),
     };
     document

@@ -13,4 +13,4 @@ mod reads;
 mod roads;
 mod table;
 
-pub use document::write;
+pub use document::{AccountReport, write};

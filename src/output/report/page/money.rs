@@ -3,9 +3,9 @@
 use super::super::cells::{Shown, UNKNOWN, amount as shown};
 use super::super::{ReportContent, picture};
 use super::table::{PageCell, PageTable};
-use crate::model::charge::{Billed, OtherServiceRow, Reconciliation};
+use crate::model::charge::{Billed, Dimension, OtherServiceRow, Reconciliation};
 use crate::model::trend::{Measure, Trend, TrendDay};
-use crate::output::chargeback::{FigureColumn, figures, marks, names, service};
+use crate::output::chargeback::{FigureColumn, figures, heading, marks, names, service};
 use crate::output::human::{bytes, count, decimals, money};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -204,8 +204,9 @@ fn all(content: &ReportContent<'_>) -> PageTable {
     match more {
         0 => table,
         more => table.noting(&format!(
-            "{} more lines are in report.json.",
-            count(more as u64)
+            "{} more lines are in {}.",
+            count(more as u64),
+            content.complete()
         )),
     }
 }
@@ -231,23 +232,25 @@ impl ChargebackSection {
 fn rows(content: &ReportContent<'_>) -> PageTable {
     let chargeback = content.inputs.chargeback;
     let columns = figures(chargeback);
-    let titles: Vec<&'static str> = std::iter::once("Business unit")
+    let groups = chargeback.by.iter().map(|by| heading(*by));
+    let titles: Vec<&'static str> = groups
         .chain(columns.iter().map(FigureColumn::title))
         .collect();
     let names = names(chargeback, content.inputs.topology);
     let cells = names.iter().enumerate().map(|(at, names)| {
-        let name = names.first().map_or("", String::as_str);
         let figures = columns.iter().map(|column| PageCell {
             is_number: true,
             ..PageCell::text(&column.cells()[at])
         });
-        std::iter::once(PageCell::text(name))
-            .chain(figures)
-            .collect()
+        let names = names.iter().map(|name| PageCell::text(name));
+        names.chain(figures).collect()
     });
     let mut rows: Vec<Vec<PageCell>> = cells.collect();
     let totals = rows.split_off(chargeback.rows.len());
-    let mut table = PageTable::new("chargeback", "Athena by business unit", &titles).with(rows);
+    let smallest = chargeback.by.last().copied();
+    let smallest = heading(smallest.unwrap_or(Dimension::BusinessUnit)).to_lowercase();
+    let caption = format!("Athena by {smallest}");
+    let mut table = PageTable::new("chargeback", &caption, &titles).with(rows);
     table.totals = totals;
     table = table.in_its_order();
     for mark in marks(chargeback) {

@@ -1,0 +1,516 @@
+//! What the owner of one account sees of a night: its own part, and nothing of the accounts of others.
+//!
+//! A view is a night of its own, which the formats show like any other. What is about several accounts is
+//! left out, or told without the others: findings keep their rule, severity and id.
+
+use super::account_scope::{AccountPart, AccountScope};
+use super::content::ReportContent;
+use super::mentions::{Mentions, accounts_in};
+use crate::model::audit::{Audit, AuditSlice, NamedInChains};
+use crate::model::bill::BillCoverage;
+use crate::model::chain::{Chain, Confidence};
+use crate::model::charge::Attribution;
+use crate::model::coverage::Coverage;
+use crate::model::execution::StatisticsCoverage;
+use crate::model::finding::{
+    Evidence, Finding, Findings, PreviousFinding, RuleReport, RuleState, Subject,
+};
+use crate::model::ids::AccountId;
+use crate::model::incident::Incident;
+use crate::model::topology::{BusinessUnit, KnownRoles, Topology};
+use crate::output::human::plural;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The part of a night that is one account's.
+#[derive(Debug)]
+pub struct AccountView {
+    /// The account.
+    pub scope: AccountScope,
+    /// The run, as far as it is about the account. Its events are those of the whole run.
+    pub audit: Audit,
+    /// The window, as far as it is about the account.
+    pub slice: AuditSlice,
+    /// Findings about it.
+    pub findings: Findings,
+    /// The account, the hub, and those that it reads from or that read from it.
+    pub topology: Topology,
+}
+
+/// A night by account.
+#[derive(Debug)]
+pub struct AccountViews<'a> {
+    content: &'a ReportContent<'a>,
+    /// The window's chains by consumer.
+    by_consumer: BTreeMap<&'a AccountId, Vec<&'a Chain>>,
+    /// Chains by the other account whose tables they read.
+    by_producer: BTreeMap<&'a AccountId, Vec<&'a Chain>>,
+    /// Accounts of the organization: those that are declared, log, or are reached.
+    known: BTreeSet<&'a str>,
+    /// Accounts that findings are about.
+    mentions: Mentions<'a>,
+}
+
+impl<'a> AccountViews<'a> {
+    /// Sorts a night by account, once for all views.
+    #[must_use]
+    pub fn of(content: &'a ReportContent<'a>) -> Self {
+        let inputs = &content.inputs;
+        let mut by_consumer: BTreeMap<&AccountId, Vec<&Chain>> = BTreeMap::new();
+        let mut by_producer: BTreeMap<&AccountId, Vec<&Chain>> = BTreeMap::new();
+        for chain in &inputs.slice.chains {
+            if let Some(consumer) = &chain.consumer_account_id {
+                by_consumer.entry(consumer).or_default().push(chain);
+            }
+        }
+        for chain in content.readers() {
+            let owners: BTreeSet<&AccountId> = owners(chain).collect();
+            for owner in owners {
+                if chain.consumer_account_id.as_ref() != Some(owner) {
+                    by_producer.entry(owner).or_default().push(chain);
+                }
+            }
+        }
+        let topology = inputs.topology;
+        let mut known: BTreeSet<&str> = by_consumer.keys().map(|account| &***account).collect();
+        known.extend(by_producer.keys().map(|account| &***account));
+        known.extend(topology.consumers.iter().map(|one| &*one.account_id));
+        known.extend(topology.producers.iter().map(|one| &*one.account_id));
+        known.extend(topology.units.keys().map(|account| &**account));
+        let seen = inputs.audit.coverage.seen.keys();
+        known.extend(seen.map(|(account, ..)| &**account));
+        let consumers = &inputs.slice.chains;
+        let mentions = Mentions::of(content.findings(), consumers);
+        Self {
+            content,
+            by_consumer,
+            by_producer,
+            known,
+            mentions,
+        }
+    }
+
+    /// The accounts that have a view: those that are declared, and those that chains reached, or whose
+    /// tables others read. An id that is masked is none.
+    #[must_use]
+    pub fn accounts(&self, part: AccountPart) -> BTreeSet<&'a AccountId> {
+        let topology = self.content.inputs.topology;
+        let mut accounts: BTreeSet<&AccountId> = BTreeSet::new();
+        match part {
+            AccountPart::Consumer => {
+                accounts.extend(topology.consumers.iter().map(|one| &one.account_id));
+                let listed = self.content.chains.iter();
+                accounts.extend(listed.filter_map(|chain| chain.consumer_account_id.as_ref()));
+            }
+            AccountPart::Producer => {
+                accounts.extend(topology.producers.iter().map(|one| &one.account_id));
+                accounts.extend(self.by_producer.keys());
+            }
+        }
+        accounts.retain(|account| account.is_well_formed());
+        accounts
+    }
+
+    /// What one account's owner sees.
+    #[must_use]
+    pub fn view(&self, account: &AccountId, part: AccountPart) -> AccountView {
+        let inputs = &self.content.inputs;
+        let chains = match part {
+            AccountPart::Consumer => &self.by_consumer,
+            AccountPart::Producer => &self.by_producer,
+        };
+        let chains = chains.get(account).map_or(&[][..], Vec::as_slice);
+        let owner = AccountOwner {
+            account,
+            part,
+            near: self.near(account, part, chains),
+            known: &self.known,
+        };
+        let coverage = owner.coverage(&inputs.audit.coverage, &self.content.hub_account_ids);
+        let has_bill = inputs.audit.bill.as_ref();
+        let audit = Audit {
+            window: inputs.audit.window,
+            coverage,
+            statistics: inputs.audit.statistics.as_ref().map(statistics),
+            bill: has_bill.map(bill),
+            roles: KnownRoles {
+                run_as: inputs.audit.roles.run_as.clone(),
+                ..KnownRoles::default()
+            },
+            named: NamedInChains {
+                source_accounts: inputs.topology.hub_account_id.iter().cloned().collect(),
+                ..NamedInChains::default()
+            },
+            trends: match part {
+                AccountPart::Consumer => {
+                    let trends = inputs.audit.trends.iter();
+                    let own = trends.filter(|trend| trend.account_id == *account);
+                    own.cloned().collect()
+                }
+                AccountPart::Producer => Vec::new(),
+            },
+            ..Audit::default()
+        };
+        let slice = AuditSlice {
+            window: inputs.slice.window,
+            chains: owner.chains(chains),
+            statistics: inputs.slice.statistics.as_ref().map(statistics),
+            bill: inputs.slice.bill.as_ref().map(bill),
+            attribution: match part {
+                AccountPart::Consumer => {
+                    let whole = inputs.slice.attribution.as_ref();
+                    whole.map(|whole| owner.attribution(whole))
+                }
+                AccountPart::Producer => None,
+            },
+        };
+        let scope = AccountScope {
+            account_id: account.clone(),
+            part,
+            rejected: inputs.audit.coverage.rejects.total(),
+            unknown_query_count: self.content.tables_read.unknown_query_count,
+        };
+        AccountView {
+            scope,
+            findings: owner.findings(self.content.findings(), &self.mentions, &slice.chains),
+            topology: owner.topology(inputs.topology),
+            audit,
+            slice,
+        }
+    }
+
+    /// Accounts that are no strangers to this one: the hub, and those that its own records name.
+    fn near(
+        &self,
+        account: &'a AccountId,
+        part: AccountPart,
+        chains: &[&'a Chain],
+    ) -> BTreeSet<&'a AccountId> {
+        let mut near = self.content.hub_account_ids.clone();
+        near.insert(account);
+        match part {
+            AccountPart::Consumer => {
+                for chain in chains {
+                    near.extend(owners(chain));
+                    for session in chain.hops() {
+                        near.extend(&session.source_account_id);
+                        near.extend(&session.account_id);
+                    }
+                }
+            }
+            AccountPart::Producer => {
+                near.extend(
+                    chains
+                        .iter()
+                        .filter_map(|one| one.consumer_account_id.as_ref()),
+                );
+            }
+        }
+        near
+    }
+}
+
+/// Owners of what a chain read, at least probably.
+fn owners(chain: &Chain) -> impl Iterator<Item = &AccountId> {
+    let reads = chain.all_reads();
+    let surely = reads.filter(|read| read.confidence != Confidence::Ambiguous);
+    surely.filter_map(|read| read.owner_account_id.as_ref())
+}
+
+/// Returns true if a word of a command is the id of a chain.
+fn is_chain_id(word: &str) -> bool {
+    let digits = word.strip_prefix("c-").unwrap_or_default();
+    digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Takes ids of chains out of evidence, apart from those of the account's own.
+fn leave_out_chains(evidence: &mut Evidence, own: &BTreeSet<&str>) {
+    let is_foreign = |value: &Evidence| matches!(value, Evidence::Text(text) if is_chain_id(text) && !own.contains(&**text));
+    if is_foreign(evidence) {
+        *evidence = Evidence::Unknown;
+    }
+    match evidence {
+        Evidence::List(items) => {
+            items.retain(|item| !is_foreign(item));
+            for item in items {
+                leave_out_chains(item, own);
+            }
+        }
+        Evidence::Record(items) => {
+            for (_, item) in items {
+                leave_out_chains(item, own);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// That there were statistics, without what is known of all queries.
+fn statistics(_: &StatisticsCoverage) -> StatisticsCoverage {
+    StatisticsCoverage::default()
+}
+
+/// That there was a bill, and whether it is whole.
+fn bill(whole: &BillCoverage) -> BillCoverage {
+    BillCoverage {
+        kinds: whole.kinds.clone(),
+        metric: whole.metric,
+        files: whole.files,
+        pages_missing: whole.pages_missing,
+        ..BillCoverage::default()
+    }
+}
+
+/// The owner of an account, and what may be told them.
+struct AccountOwner<'a> {
+    account: &'a AccountId,
+    part: AccountPart,
+    /// Accounts that they may read of.
+    near: BTreeSet<&'a AccountId>,
+    known: &'a BTreeSet<&'a str>,
+}
+
+impl AccountOwner<'_> {
+    /// Returns true if an account is another one of the organization.
+    fn is_foreign(&self, account: &str) -> bool {
+        self.known.contains(account) && !self.near.iter().any(|near| &***near == account)
+    }
+
+    /// Returns true if a text names no account of others.
+    fn may_read(&self, text: &str) -> bool {
+        !accounts_in(text).any(|account| self.is_foreign(account))
+    }
+
+    fn names_own(&self, text: &str) -> bool {
+        accounts_in(text).any(|account| *account == **self.account)
+    }
+
+    fn coverage(&self, whole: &Coverage, hubs: &BTreeSet<&AccountId>) -> Coverage {
+        let is_told = |account: &AccountId| account == self.account || hubs.contains(account);
+        let seen = whole.seen.iter();
+        let seen = seen.filter(|((account, ..), _)| is_told(account));
+        let missing = whole.reads_not_logged.iter();
+        let missing = missing.filter(|(_, accounts)| accounts.contains(self.account));
+        Coverage {
+            seen: seen.map(|(key, day)| (key.clone(), *day)).collect(),
+            reads_not_logged: missing
+                .map(|(&events, _)| (events, BTreeSet::from([self.account.clone()])))
+                .collect(),
+            ..Coverage::default()
+        }
+    }
+
+    fn chains(&self, chains: &[&Chain]) -> Vec<Chain> {
+        let own: BTreeSet<&str> = chains.iter().map(|chain| &*chain.chain_id).collect();
+        let told = chains.iter().map(|chain| {
+            let mut chain = (*chain).clone();
+            chain
+                .related_chains
+                .retain(|related| own.contains(&*related.chain_id));
+            chain.notes.retain(|note| self.may_read(note));
+            chain
+        });
+        told.collect()
+    }
+
+    fn attribution(&self, whole: &Attribution) -> Attribution {
+        let charges = whole.charges.iter();
+        let charges = charges.filter(|charge| charge.account_id.as_ref() == Some(self.account));
+        let others = whole.other_services.iter();
+        let others = others.filter(|charge| charge.account_id == *self.account);
+        Attribution {
+            charges: charges.cloned().collect(),
+            other_services: others.cloned().collect(),
+            terabyte: whole.terabyte,
+            prices: whole.prices.clone(),
+            ..Attribution::default()
+        }
+    }
+
+    fn topology(&self, whole: &Topology) -> Topology {
+        let is_near = |account: &AccountId| self.near.contains(account);
+        let own = whole.consumers.iter();
+        let own = own.filter(|consumer| consumer.account_id == *self.account);
+        let producers = whole.producers.iter();
+        let producers = producers.filter(|producer| is_near(&producer.account_id));
+        let producers = producers.cloned().map(|mut producer| {
+            if let Some(readers) = &mut producer.readers {
+                readers.retain(|reader| is_near(reader));
+            }
+            producer
+        });
+        // Of others, the name alone.
+        let named = self.near.iter().filter_map(|&account| {
+            let unit = BusinessUnit {
+                account_name: Some(whole.account_name(account)?.clone()),
+                ..BusinessUnit::default()
+            };
+            Some((account.clone(), unit))
+        });
+        let mut units: BTreeMap<AccountId, BusinessUnit> = named.collect();
+        if let Some((account, unit)) = whole.units.get_key_value(self.account) {
+            units.insert(account.clone(), unit.clone());
+        }
+        Topology {
+            hub_account_id: whole.hub_account_id.clone(),
+            run_as_roles: whole.run_as_roles.clone(),
+            consumers: own.cloned().collect(),
+            producers: producers.collect(),
+            sensitive: whole.sensitive.clone(),
+            services: whole.services.clone(),
+            agents: whole.agents.clone(),
+            payer_account_id: None,
+            units,
+        }
+    }
+
+    fn findings(&self, whole: &Findings, mentions: &Mentions<'_>, chains: &[Chain]) -> Findings {
+        // Chains that read a producer's tables are those of their consumers.
+        let chains = match self.part {
+            AccountPart::Consumer => chains,
+            AccountPart::Producer => &[],
+        };
+        let own: BTreeSet<&str> = chains.iter().map(|chain| &*chain.chain_id).collect();
+        let about = mentions.about(self.account, self.part);
+        let (mut findings, mut in_full) = (Vec::new(), BTreeSet::new());
+        for &at in about {
+            let finding = &whole.findings[at];
+            let accounts = mentions.accounts(at).iter();
+            // Who was at a producer's tables is its owner's to know.
+            let subject = match self.part {
+                AccountPart::Consumer => None,
+                AccountPart::Producer => Some(mentions.subject(at)),
+            };
+            let others = accounts.filter(|account| {
+                self.is_foreign(account)
+                    && !subject.is_some_and(|subject| subject.contains(*account))
+            });
+            let others = others.count();
+            if others == 0 {
+                in_full.insert(&*finding.finding_id);
+                findings.push(self.own_part(finding, &own));
+            } else {
+                findings.push(self.in_short(finding, others, &own));
+            }
+        }
+        let incidents = incidents(whole, &findings, &in_full);
+        let known = |finding: &PreviousFinding| {
+            let subject = finding.subject.iter().map(|(_, value)| &**value);
+            let roles = finding.role_arns.iter().map(|role| &**role);
+            let texts: Vec<&str> = [&*finding.title, &*finding.detail]
+                .into_iter()
+                .chain(subject)
+                .chain(roles)
+                .collect();
+            let is_own = finding.consumer_account_id.as_ref() == Some(self.account);
+            (is_own || texts.iter().any(|text| self.names_own(text)))
+                && texts.iter().all(|text| self.may_read(text))
+        };
+        let resolved = whole.resolved.iter().filter(|one| known(one));
+        let open = whole.not_observed.iter();
+        let open = open.filter(|one| known(&one.finding) && self.may_read(&one.why));
+        Findings {
+            window: whole.window,
+            baseline: whole.baseline,
+            incidents,
+            resolved: resolved.cloned().collect(),
+            not_observed: open.cloned().collect(),
+            has_logs: whole.has_logs,
+            has_previous: whole.has_previous,
+            rules: whole.rules.iter().map(|rule| self.rule(rule)).collect(),
+            findings,
+            ..Findings::default()
+        }
+    }
+
+    /// A finding that is about no one else, with those of its chains that are the account's.
+    fn own_part(&self, finding: &Finding, own: &BTreeSet<&str>) -> Finding {
+        let mut told = finding.clone();
+        told.chain_ids.retain(|id| own.contains(&**id));
+        if self.part == AccountPart::Producer {
+            told.event_ids.clear();
+        }
+        for (_, value) in &mut told.evidence {
+            leave_out_chains(value, own);
+        }
+        if told.chain_ids.len() < finding.chain_ids.len() {
+            told.chain_count = told.chain_ids.len() as u64;
+        }
+        let mut words = told.command.split(' ');
+        if words.any(|word| is_chain_id(word) && !own.contains(word)) {
+            told.command = format!("qs-audit show {}", finding.finding_id);
+        }
+        if let Some(acknowledged) = &mut told.acknowledged {
+            acknowledged.note.take_if(|note| !self.may_read(note));
+        }
+        told
+    }
+
+    /// A finding that is about others, too: that there is one, how bad it is, and how to ask for it.
+    fn in_short(&self, finding: &Finding, others: usize, own: &BTreeSet<&str>) -> Finding {
+        let accounts = if others == 1 { "account" } else { "accounts" };
+        let consumer = finding.consumer_account_id.as_ref();
+        Finding {
+            title: format!(
+                "{}: {} and {others} other {accounts}",
+                finding.rule, self.account
+            ),
+            detail: "This finding is about other accounts, too. The report of the whole organization has it in full."
+                .to_owned(),
+            next_step: "Ask those who run qs-audit for the organization about the finding with this id.".to_owned(),
+            command: format!("qs-audit show {}", finding.finding_id),
+            consumer_account_id: consumer.filter(|id| *id == self.account).cloned(),
+            subject: Subject::default(),
+            role_arns: Vec::new(),
+            evidence: Vec::new(),
+            event_ids: Vec::new(),
+            evidence_keys: BTreeSet::new(),
+            ..self.own_part(finding, own)
+        }
+    }
+
+    /// The state of a rule, with those of its notes that are about this account.
+    fn rule(&self, report: &RuleReport) -> RuleReport {
+        let state = match &report.state {
+            RuleState::Skipped(why) if !self.may_read(why) => {
+                RuleState::Skipped("other accounts lack what it needs".to_owned())
+            }
+            state => state.clone(),
+        };
+        let notes = report.notes.iter();
+        let notes = notes.filter(|note| self.names_own(note) && self.may_read(note));
+        RuleReport {
+            rule: report.rule,
+            severity: report.severity,
+            state,
+            notes: notes.cloned().collect(),
+        }
+    }
+}
+
+/// The incidents of these findings, in their order.
+fn incidents(whole: &Findings, findings: &[Finding], in_full: &BTreeSet<&str>) -> Vec<Incident> {
+    let mut own: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+    for finding in findings {
+        own.entry(&finding.incident_id).or_default().push(finding);
+    }
+    let told = whole.incidents.iter().filter_map(|incident| {
+        let findings = own.get(&*incident.incident_id)?;
+        let mut all = incident.finding_ids.iter();
+        let is_whole = all.all(|id| in_full.contains(&**id));
+        let id = incident.incident_id.clone();
+        Incident::of(id, incident.cause, findings, |worst| {
+            if is_whole {
+                return incident.title.clone();
+            }
+            match findings.len() as u64 {
+                1 => worst.title.clone(),
+                count => format!(
+                    "{} (and {})",
+                    worst.title,
+                    plural(count - 1, "more finding")
+                ),
+            }
+        })
+    });
+    told.collect()
+}
