@@ -195,7 +195,9 @@ fn main() {
     let before = peak_megabytes().unwrap_or(0);
     for _ in 0..3 {
         let start = Instant::now();
-        let bytes = render(&audit, &topology, folder.as_ref());
+        let bytes = with_content(&audit, &topology, |content| {
+            render(content, folder.as_ref())
+        });
         assert!(bytes[0] < 5_000_000, "the page is too large");
         println!(
             "{} chains, {} events: read, stitched and judged {reading:.2} s; report {:.3} s, index.html {:.2} MB, \
@@ -208,6 +210,7 @@ fn main() {
             peak_megabytes().unwrap_or(0)
         );
     }
+    with_content(&audit, &topology, consumers);
 }
 
 /// Makes the page of each consumer, and says how long that takes.
@@ -240,8 +243,12 @@ fn consumers(content: &ReportContent<'_>) {
     );
 }
 
-/// Writes all files, and says how long each is.
-fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<usize> {
+/// Makes a report, and does something with it.
+fn with_content<T>(
+    audit: &Audit,
+    topology: &Topology,
+    then: impl FnOnce(&ReportContent<'_>) -> T,
+) -> T {
     let slice = audit.slice.as_ref().unwrap();
     let findings = audit.findings.as_ref().unwrap();
     let by = [Dimension::BusinessUnit];
@@ -267,7 +274,13 @@ fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<u
         compare: None,
         scope: None,
     });
-    consumers(&content);
+    then(&content)
+}
+
+/// Writes all files, and says how long each is.
+fn render(content: &ReportContent<'_>, folder: Option<&PathBuf>) -> Vec<usize> {
+    let (findings, chargeback) = (content.findings(), content.inputs.chargeback);
+    let topology = content.inputs.topology;
     let all: Vec<&Finding> = findings.findings.iter().collect();
     let file = |name: &str, write: &dyn Fn(&mut dyn Write)| -> usize {
         let mut bytes = Vec::new();
@@ -280,11 +293,11 @@ fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<u
     };
     vec![
         file("index.html", &|out| {
-            page::write(&content, &[], out).unwrap();
+            page::write(content, &[], out).unwrap();
         }),
-        file("report.md", &|out| markdown::write(&content, out).unwrap()),
+        file("report.md", &|out| markdown::write(content, out).unwrap()),
         file("report.json", &|out| {
-            json::report::write(&content, out).unwrap();
+            json::report::write(content, out).unwrap();
         }),
         file("chains.csv", &|out| {
             csv::write_records(&records::chains::fields(), &content.chains, out).unwrap();
@@ -296,7 +309,7 @@ fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<u
             csv::write_records(&records::findings::fields(), &all, out).unwrap();
         }),
         file("chargeback.csv", &|out| {
-            csv::write_table(&chargeback_rows::rows(&chargeback, topology), out).unwrap();
+            csv::write_table(&chargeback_rows::rows(chargeback, topology), out).unwrap();
         }),
     ]
 }

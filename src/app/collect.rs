@@ -43,6 +43,8 @@ pub struct CollectOptions {
     pub commit_every: usize,
 }
 
+/// Objects of one commit, unless another number is asked for.
+pub const COMMIT_EVERY: u32 = 4000;
 /// Stored bytes of one commit, but for one larger object: its events are in memory at once.
 const BATCH_BYTES_MAX: u64 = 64 << 20;
 
@@ -71,6 +73,32 @@ fn batches(wanted: &[WantedObject], objects_max: usize) -> Vec<&[WantedObject]> 
 /// When there is no place for a store, or it cannot be written, or nothing can be listed.
 /// What was kept until then counts.
 pub fn collect(context: &RunContext, options: CollectOptions) -> Result<CollectReport, Failure> {
+    let (mut writer, mut done) = collect_logs(context, options)?;
+    let window = done.window;
+    let gathered = fetch::gather(context, &mut writer, &window, &mut done);
+    let tidied = writer.tidy(context.settings.store.retention_days)?;
+    drop(writer);
+    gathered?;
+    if tidied.objects_forgotten > 0 {
+        let forgotten = plural(tidied.objects_forgotten, "object");
+        let days = context.settings.store.retention_days;
+        done.lines.push(format!(
+            "{forgotten} older than {days} days removed from the store"
+        ));
+    }
+    Ok(done)
+}
+
+/// Brings what is new of the logs into the store, and nothing else: neither is AWS asked for other data, nor
+/// is anything removed that the store has.
+///
+/// # Errors
+///
+/// As [`collect`].
+pub(super) fn collect_logs(
+    context: &RunContext,
+    options: CollectOptions,
+) -> Result<(Writer, CollectReport), Failure> {
     let Some(root) = store_selection::root(&context.options, &context.settings) else {
         return Err(Failure::usage("the store has no folder")
             .hint("set --store DIR, or [store] path = \"DIR\" in qs-audit.toml"));
@@ -99,18 +127,7 @@ pub fn collect(context: &RunContext, options: CollectOptions) -> Result<CollectR
     };
     collector.logs(&locations, &stretches)?;
     writer.finish(run, done.objects_read)?;
-    let gathered = fetch::gather(context, &mut writer, &window, &mut done);
-    let tidied = writer.tidy(context.settings.store.retention_days)?;
-    drop(writer);
-    gathered?;
-    if tidied.objects_forgotten > 0 {
-        let forgotten = plural(tidied.objects_forgotten, "object");
-        let days = context.settings.store.retention_days;
-        done.lines.push(format!(
-            "{forgotten} older than {days} days removed from the store"
-        ));
-    }
-    Ok(done)
+    Ok((writer, done))
 }
 
 /// Returns the stretches to look at: as requested, else from a little before the end of the last

@@ -2,6 +2,7 @@
 //! say, and the hashes of all of these.
 
 use super::failure::Failure;
+use crate::local::{new_private_file, new_private_folder};
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
 use crate::model::finding::PreviousFinding;
@@ -11,7 +12,7 @@ use crate::output::json::v1::{self, RecordShape};
 use crate::output::json::verification::write_status;
 use serde_json::Value;
 use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -30,7 +31,7 @@ pub struct ChainEvidence<'a> {
     pub findings: &'a [&'a PreviousFinding],
 }
 
-/// Writes the evidence into a folder, which is made; returns the names of the files.
+/// Writes the evidence into a folder, which is made, for its owner alone; returns the names of the files.
 ///
 /// # Errors
 ///
@@ -85,7 +86,7 @@ fn prepare(folder: &Path) -> Result<(), Failure> {
         Ok(true) => Ok(()),
         Ok(false) => Err(refused("it is not empty".to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir(folder).map_err(|error| refused(error.to_string()))
+            new_private_folder(folder).map_err(|error| refused(error.to_string()))
         }
         Err(error) => Err(refused(error.to_string())),
     }
@@ -95,11 +96,7 @@ fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {
     let path = folder.join(name);
     let cannot =
         |error: io::Error| Failure::internal(format!("cannot write {}: {error}", path.display()));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&path)
-        .map_err(cannot)?;
+    let mut file = new_private_file(&path).map_err(cannot)?;
     file.write_all(bytes)
         .and_then(|()| file.sync_all())
         .map_err(cannot)

@@ -1,8 +1,10 @@
 //! `init`: a first configuration, from what the logs and AWS show.
 
+use super::collect::{COMMIT_EVERY, CollectOptions, collect_logs};
 use super::context::RunContext;
 use super::failure::Failure;
 use super::options::{CONFIG_FILE, RunOptions};
+use super::store_selection;
 use crate::config::{EngineSettings, Settings};
 use crate::model::audit::Audit;
 use crate::model::chain::ChainPath;
@@ -13,10 +15,11 @@ use crate::model::inventory::Inventory;
 use crate::model::key::is_in_s3;
 use crate::model::text::Text;
 use crate::model::topology::BusinessUnit;
+use crate::model::window::TimeWindow;
 use crate::output::human::{plural, safe};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The work group of a query that names none (docs/cloudtrail-facts.md#startqueryexecution).
 const DEFAULT_WORK_GROUP: &str = "primary";
@@ -91,6 +94,29 @@ pub struct ConfigDraft {
     pub doubtful: u64,
     /// Roles, data sources and consumers that cannot be declared: logs may say anything.
     pub left_out: u64,
+}
+
+/// Puts the logs that were named into the store, so that the commands that follow need not read them again;
+/// returns the store's folder. `None` where no logs were named, they can be read only once, or there is no
+/// place for a store.
+///
+/// # Errors
+///
+/// When nothing can be listed, or the store cannot be written.
+pub fn keep(context: &RunContext, window: TimeWindow) -> Result<Option<PathBuf>, Failure> {
+    let logs = &context.options.logs;
+    let has_place = store_selection::root(&context.options, &context.settings).is_some();
+    if logs.is_empty() || logs.iter().any(|logs| logs == "-") || !has_place {
+        return Ok(None);
+    }
+    let options = CollectOptions {
+        window,
+        is_asked: true,
+        wait: false,
+        commit_every: COMMIT_EVERY as usize,
+    };
+    let (_, done) = collect_logs(context, options)?;
+    Ok(Some(done.root))
 }
 
 /// Names and business units of accounts, from AWS Organizations.
@@ -380,10 +406,18 @@ fn places(text: &mut String, options: &RunOptions) {
              # audit_role_arn = \"arn:aws:iam::{account_id}:role/qs-audit\"\n\
              # costs = true           # asks Cost Explorer: $0.01 a page\n\
              # organizations = true   # business units from the tags of accounts\n\n\
-             # Where `qs-audit collect` keeps what it has read.\n\
-             # [store]\n\
-             # path = \"store\"\n\
-             # retention_days = 400\n";
+             # Where `qs-audit collect` keeps what it has read.\n";
+    match &options.store {
+        Some(store) => {
+            let store = absolute(&store.to_string_lossy());
+            let _ = writeln!(
+                text,
+                "[store]\npath = {}\n# retention_days = 400",
+                quoted(&store)
+            );
+        }
+        None => *text += "# [store]\n# path = \"store\"\n# retention_days = 400\n",
+    }
 }
 
 /// A list, one entry a line; nothing where there are none.

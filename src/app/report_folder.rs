@@ -2,12 +2,12 @@
 
 use super::failure::Failure;
 use crate::ingest::{EarlierReport, read_report};
-use crate::local::{folder_of, new_builder, read_regular};
+use crate::local::{folder_of, new_builder, new_private_file, new_private_folder, read_regular};
 use crate::model::ids::is_account_id;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use jiff::civil::Date;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -149,7 +149,7 @@ impl ReportFolder {
             let place = self.path.join(folder).join(name);
             Failure::internal(format!("cannot write {}: {error}", place.display()))
         };
-        create_private(&place).map_err(|error| cannot("", error))?;
+        new_private_folder(&place).map_err(|error| cannot("", error))?;
         for file in files {
             write_file(&place.join(file.name), file.write)
                 .map_err(|error| cannot(file.name, error))?;
@@ -305,36 +305,10 @@ impl<'a> ReportFile<'a> {
 
 /// Writes a file so that it is on the disk when its folder is moved.
 fn write_file(path: &Path, write: &dyn Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    let mut out = BufWriter::new(private(&mut options).open(path)?);
+    let mut out = BufWriter::new(new_private_file(path)?);
     write(&mut out)?;
     out.flush()?;
     out.get_ref().sync_all()
-}
-
-/// Makes a file for its owner alone, whatever the user's mask.
-#[cfg(unix)]
-fn private(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.mode(0o600)
-}
-
-#[cfg(not(unix))]
-fn private(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
-    options
-}
-
-/// Makes a folder, and those that it is in, for its owner alone.
-fn create_private(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(folder)
 }
 
 /// The nights that have a report.

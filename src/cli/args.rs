@@ -8,6 +8,7 @@ use super::groups::{
 };
 use super::news_args::{AckArgs, NotifyArgs};
 use super::search_args::{FindArgs, QueryArgs, ShowArgs};
+use crate::app::collect::COMMIT_EVERY;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -158,7 +159,7 @@ pub(super) enum Command {
     /// Write a first qs-audit.toml from the logs.
     ///
     /// Reads the last 30 days unless a window is given. Declares the hub, and the consumers, roles, work groups and data
-    /// sources that Quick's chains used.
+    /// sources that Quick's chains used. Keeps the logs in the store, so that no command has to read them again.
     #[command(after_help = "Examples:\n  \
         qs-audit init --logs AWSLogs\n  \
         qs-audit init --logs s3://amzn-s3-demo-bucket --ask-aws -o qs-audit.toml")]
@@ -662,7 +663,7 @@ pub(super) struct CollectArgs {
     pub(super) wait: bool,
 
     /// Commit to the store after this many objects. An interrupted run repeats at most this many.
-    #[arg(long, value_name = "N", default_value_t = 4000,
+    #[arg(long, value_name = "N", default_value_t = COMMIT_EVERY,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) commit_every: u32,
 

@@ -9,15 +9,17 @@ use super::terminal::say;
 use super::time_args::{self, DefaultWindow};
 use crate::app::audit::AuditRun;
 use crate::app::checks::{CheckOptions, checks, evaluated};
+use crate::app::context::RunContext;
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
-use crate::app::init::{self, DraftInputs};
+use crate::app::init::{self, ConfigDraft, DraftInputs};
 use crate::app::options::CONFIG_FILE;
 use crate::config::Settings;
 use crate::local::write_file;
-use crate::output::human::plural;
+use crate::model::window::TimeWindow;
+use crate::output::human::{plural, safe};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The look-back for logs unless a window is given, in seconds.
 const SECONDS: i64 = 30 * 86_400;
@@ -47,7 +49,10 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
     } else {
         BTreeMap::new()
     };
-    let mut run = AuditRun::prepare(&context, window, Wants::Statistics)?;
+    let kept = kept(&context, run_args, window)?;
+    let reading_args = from_store(run_args, kept.as_deref());
+    let reading = start_with(&reading_args, Settings::default())?;
+    let mut run = AuditRun::prepare(&reading, window, Wants::Statistics)?;
     let asked = CheckOptions {
         window: evaluated(window, context.now, SECONDS),
         baseline_days: 0,
@@ -55,7 +60,7 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
         data_sources: Vec::new(),
         previous: None,
     };
-    let checks = checks(&context, &asked)?;
+    let checks = checks(&reading, &asked)?;
     let inventory = checks.inventory.clone();
     run.plan.checks = Some(checks);
     let audit = session::audit(run_args, &run)?;
@@ -71,25 +76,65 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
     write_file(&path, |out| out.write_all(draft.text.as_bytes()))
         .map_err(|error| Failure::internal(format!("cannot write {}: {error}", path.display())))?;
     if !run_args.quiet {
-        say(&format!(
-            "wrote {}: {} of the hub, {}; check it before you rely on it\n",
-            path.display(),
-            plural(draft.hub_roles, "role"),
-            plural(draft.consumers, "consumer"),
-        ));
-        if draft.doubtful > 0 {
-            say(&format!(
-                "commented out {}, because of what looks wrong: the file says why\n",
-                plural(draft.doubtful, "consumer"),
-            ));
-        }
-        if draft.left_out > 0 {
-            say(&format!(
-                "left out {}: the logs have account ids or names that AWS does not allow; add them by hand if they are \
-                 correct\n",
-                plural(draft.left_out, "declaration"),
-            ));
-        }
+        tell(&path, &draft, kept.as_deref());
     }
     Ok(Exit::Clean)
+}
+
+/// Puts the logs into the store. Where that cannot be done they are read from where they are, and it is said.
+fn kept(
+    context: &RunContext,
+    run_args: &RunArgs,
+    window: TimeWindow,
+) -> Result<Option<PathBuf>, Failure> {
+    match init::keep(context, window) {
+        Ok(kept) => Ok(kept),
+        // The store was asked for.
+        Err(failure) if run_args.run.store.is_some() => Err(failure),
+        Err(failure) => {
+            let why = safe(&failure.message);
+            say(&format!("the logs are not kept in the store: {why}\n"));
+            Ok(None)
+        }
+    }
+}
+
+/// Says what was written.
+fn tell(path: &Path, draft: &ConfigDraft, kept: Option<&Path>) {
+    say(&format!(
+        "wrote {}: {} of the hub, {}; check it before you rely on it\n",
+        path.display(),
+        plural(draft.hub_roles, "role"),
+        plural(draft.consumers, "consumer"),
+    ));
+    if draft.doubtful > 0 {
+        say(&format!(
+            "commented out {}, because of what looks wrong: the file says why\n",
+            plural(draft.doubtful, "consumer"),
+        ));
+    }
+    if draft.left_out > 0 {
+        say(&format!(
+            "left out {}: the logs have account ids or names that AWS does not allow; add them by hand if they are \
+             correct\n",
+            plural(draft.left_out, "declaration"),
+        ));
+    }
+    if let Some(root) = kept {
+        say(&format!(
+            "the logs that were read are in the store {}; `qs-audit collect` adds what is delivered later\n",
+            safe(&root.display().to_string()),
+        ));
+    }
+}
+
+/// The options of a run that reads the logs from the store, if they are there.
+fn from_store(run_args: &RunArgs, kept: Option<&Path>) -> RunArgs {
+    let mut reading = run_args.clone();
+    if let Some(root) = kept {
+        reading.run.logs.clear();
+        reading.run.objects = None;
+        reading.run.store = Some(root.to_owned());
+    }
+    reading
 }

@@ -1,6 +1,6 @@
 //! Files that are written whole or not at all.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
@@ -78,6 +78,32 @@ pub fn new_builder(prefix: &str, mode: u32) -> tempfile::Builder<'_, 'static> {
     builder.prefix(prefix);
     with_mode(&mut builder, mode);
     builder
+}
+
+/// Makes a file that is not there yet, for its owner alone.
+///
+/// # Errors
+///
+/// When there is something in its place, or it cannot be made.
+pub fn new_private_file(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Makes a folder, and those above it, for its owner alone, unless it is there.
+///
+/// # Errors
+///
+/// When it cannot be made.
+pub fn new_private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 /// Returns the access mode of a file.

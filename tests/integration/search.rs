@@ -397,6 +397,13 @@ fn the_evidence_of_a_chain_is_a_folder_with_hashes() {
         "{said}"
     );
     let place = folder.join("ticket");
+    // Log text is for the person who asked for it, until they give it on.
+    #[cfg(unix)]
+    for path in [place.clone(), place.join("events.jsonl")] {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}", path.display());
+    }
     let events = fs::read_to_string(place.join("events.jsonl")).unwrap();
     let (raw, _) = ask(folder, &["show", id, "--raw"], Exit::Clean);
     assert_eq!(events, raw);

@@ -140,6 +140,67 @@ fn hostile_names_cannot_write_configuration() {
 }
 
 #[test]
+fn what_init_read_is_in_the_store() {
+    let folder = organization();
+    let folder = folder.path();
+    let init = |more: &[&str]| {
+        let mut init = run(folder, &["init", "--logs", "AWSLogs", "--force"]);
+        init.args(more);
+        init
+    };
+    let text = || fs::read_to_string(folder.join("qs-audit.toml")).unwrap();
+    output(&mut init(&[]), Exit::Clean);
+    let without = text();
+    let home = folder.join("home");
+    let (_, said) = output(init(&[]).env("HOME", &home), Exit::Clean);
+    assert_eq!(text(), without, "from a store, the same");
+    let store = home.join(".local/share/qs-audit");
+    let line = format!(
+        "the logs that were read are in the store {}; `qs-audit collect` adds what is delivered later\n",
+        store.display()
+    );
+    assert!(said.ends_with(&line), "{said}");
+    // A store of one's own is declared, and the others are read from it alone.
+    output(&mut init(&["--store", "kept"]), Exit::Clean);
+    let declared = format!("\n[store]\npath = \"{}\"\n", folder.join("kept").display());
+    assert!(text().contains(&declared), "{}", text());
+    let chains = || run(folder, &["chains", "--format", "json", "--since", "30d"]);
+    let (from_logs, _) = output(chains().args(["--logs", "AWSLogs"]), Exit::Clean);
+    fs::rename(folder.join("AWSLogs"), folder.join("gone")).unwrap();
+    let (from_store, _) = output(&mut chains(), Exit::Clean);
+    let ids = |text: &str| -> Vec<String> {
+        let document: serde_json::Value = serde_json::from_str(text).unwrap();
+        let chains = document["chains"].as_array().unwrap().iter();
+        chains.map(|one| one["chain_id"].to_string()).collect()
+    };
+    assert!(!ids(&from_logs).is_empty());
+    assert_eq!(ids(&from_store), ids(&from_logs));
+}
+
+#[test]
+fn a_store_that_cannot_be_written_costs_no_configuration() {
+    let folder = organization();
+    let folder = folder.path();
+    fs::write(folder.join("home"), "a file").unwrap();
+    fs::remove_file(folder.join("qs-audit.toml")).unwrap();
+    let words = ["init", "--logs", "AWSLogs"];
+    let (_, said) = output(
+        run(folder, &words).env("HOME", folder.join("home")),
+        Exit::Clean,
+    );
+    assert!(
+        said.contains("the logs are not kept in the store: "),
+        "{said}"
+    );
+    assert!(folder.join("qs-audit.toml").is_file());
+    // One that was asked for has to be written.
+    let mut asked = run(folder, &words);
+    asked.args(["-o", "other.toml", "--store", "home/store"]);
+    output(&mut asked, Exit::Internal);
+    assert!(!folder.join("other.toml").exists());
+}
+
+#[test]
 fn doctor_tells_who_is_silent_and_what_mends_it() {
     let folder = organization();
     let folder = folder.path();
