@@ -4,6 +4,7 @@ use super::check_line::CheckLine;
 use super::context::RunContext;
 use super::engine_checks;
 use super::failure::Failure;
+use super::notify::MAX_AGE_HOURS;
 use super::places;
 use super::sources;
 use super::store_selection;
@@ -23,9 +24,6 @@ use std::collections::BTreeMap;
 pub const LOOK_BACK_SECONDS: i64 = 2 * 86_400;
 /// Trails deliver within minutes, and hardly any account is still for a whole day.
 const SILENCE_SECONDS: u64 = 86_400;
-
-/// A store that was collected longer ago is stale: nights are a day apart.
-const STALE_SECONDS: i64 = 36 * 3600;
 
 /// Looks at everything that the configuration names.
 ///
@@ -316,7 +314,7 @@ fn store(context: &RunContext, lines: &mut Vec<CheckLine>) -> Result<(), Failure
         Some(last) => {
             let ago = duration(last.distance(now));
             let detail = format!("{place}, collected {ago} ago");
-            if last.plus(STALE_SECONDS) < now {
+            if last.plus(MAX_AGE_HOURS * 3600) < now {
                 let detail = format!("{detail}: what happened since is not in it");
                 CheckLine::failed("store", "store", detail, "qs-audit collect")
             } else {

@@ -134,6 +134,10 @@ pub fn preview(context: &RunContext, news: News<'_>) -> Result<Vec<(String, Stri
     Ok(all)
 }
 
+/// Hours after which a store is stale, or a night is missing, unless another number is asked for: nights are a day
+/// apart, and may be late.
+pub const MAX_AGE_HOURS: i64 = 36;
+
 /// Alarms about a night itself, as of now: nothing was evaluated, or collected, for so long.
 ///
 /// # Errors

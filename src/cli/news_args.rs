@@ -2,6 +2,7 @@
 
 use super::formats::RecordFormat;
 use super::groups::{ConfigArgs, OutputArgs, StoreArgs, TalkArgs};
+use crate::app::notify::MAX_AGE_HOURS;
 use clap::Args;
 
 /// Options of `ack`.
@@ -49,7 +50,7 @@ pub(super) struct NotifyArgs {
     pub(super) dry_run: bool,
 
     /// Raise an alarm if the last night that was evaluated ended, or the store was collected, longer ago than this.
-    #[arg(long, value_name = "DURATION", default_value = "36h")]
+    #[arg(long, value_name = "DURATION", default_value_t = format!("{MAX_AGE_HOURS}h"))]
     pub(super) max_age: String,
 
     #[command(flatten)]

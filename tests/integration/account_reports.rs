@@ -4,6 +4,7 @@ use crate::cli::{output, program, six_weeks};
 use crate::hostile::sample;
 use assert_cmd::Command;
 use qs_audit::cli::Exit;
+use qs_audit::model::chain::{ChainEvent, ChainPart, Confidence};
 use qs_audit::model::charge::Chargeback;
 use qs_audit::model::finding::{Evidence, Finding, FindingStatus, PreviousFinding, Severity};
 use qs_audit::model::ids::{AccountId, RoleArn};
@@ -411,6 +412,10 @@ fn a_finding_about_others_too_is_told_without_them() {
 fn chains_of_others_are_left_out_of_findings_and_of_chains() {
     let (mut own, mut other) = (String::new(), String::new());
     let (view, page) = view_of(OWN, AccountPart::Consumer, |findings, audit| {
+        // A session in the hub that went on to the other account, too.
+        let mut recipients = audit.events.iter().map(|one| &one.recipient_account_id);
+        let elsewhere = recipients.position(|account| account.as_deref() == Some(OTHER));
+        let elsewhere = u32::try_from(elsewhere.unwrap()).unwrap();
         let chains = &mut audit.slice.as_mut().unwrap().chains;
         let id_of = |chains: &[qs_audit::model::chain::Chain], account: &str| {
             let mut chains = chains.iter();
@@ -423,10 +428,18 @@ fn chains_of_others_are_left_out_of_findings_and_of_chains() {
         let related = |id: &str| qs_audit::model::road::RelatedChain {
             chain_id: id.to_owned(),
             why: "the same session".into(),
-            confidence: qs_audit::model::chain::Confidence::Proven,
+            confidence: Confidence::Proven,
         };
         chain.related_chains = vec![related(&other)];
         chain.notes.push(format!("and {OTHER}"));
+        chain.events.insert(
+            0,
+            ChainEvent {
+                event: elsewhere,
+                session: ChainPart::RunAs,
+                confidence: Confidence::Proven,
+            },
+        );
         share(findings, |finding| {
             finding.chain_ids = vec![own.as_str().into(), other.as_str().into()];
             finding.chain_count = 2;
@@ -436,6 +449,7 @@ fn chains_of_others_are_left_out_of_findings_and_of_chains() {
         });
     });
     assert!(!page.contains(&other) && page.contains(&own));
+    assert!(!page.contains(OTHER));
     let chain = view.slice.chains.iter().find(|one| one.chain_id == own);
     assert!(chain.unwrap().related_chains.is_empty());
     let named = view.findings.findings.iter().flat_map(|one| &one.chain_ids);

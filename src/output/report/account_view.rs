@@ -8,14 +8,15 @@ use super::content::ReportContent;
 use super::mentions::{Mentions, accounts_in};
 use crate::model::audit::{Audit, AuditSlice, NamedInChains};
 use crate::model::bill::BillCoverage;
-use crate::model::chain::{Chain, Confidence};
+use crate::model::chain::{Chain, ChainPart, Confidence};
 use crate::model::charge::Attribution;
 use crate::model::coverage::Coverage;
+use crate::model::event::Event;
 use crate::model::execution::StatisticsCoverage;
 use crate::model::finding::{
     Evidence, Finding, Findings, PreviousFinding, RuleReport, RuleState, Subject,
 };
-use crate::model::ids::AccountId;
+use crate::model::ids::{AccountId, EventId};
 use crate::model::incident::Incident;
 use crate::model::topology::{BusinessUnit, KnownRoles, Topology};
 use crate::output::human::plural;
@@ -122,6 +123,7 @@ impl<'a> AccountViews<'a> {
         let owner = AccountOwner {
             account,
             part,
+            events: inputs.events,
             near: self.near(account, part, chains),
             known: &self.known,
         };
@@ -264,6 +266,8 @@ fn bill(whole: &BillCoverage) -> BillCoverage {
 struct AccountOwner<'a> {
     account: &'a AccountId,
     part: AccountPart,
+    /// The events that chains point into.
+    events: &'a [Event],
     /// Accounts that they may read of.
     near: BTreeSet<&'a AccountId>,
     known: &'a BTreeSet<&'a str>,
@@ -307,6 +311,14 @@ impl AccountOwner<'_> {
                 .related_chains
                 .retain(|related| own.contains(&*related.chain_id));
             chain.notes.retain(|note| self.may_read(note));
+            // A session in the hub may have gone on to other consumers: of it, only how it was made.
+            let made = chain.earlier_sessions.iter();
+            let made: BTreeSet<&EventId> = made.flat_map(|session| &session.event_ids).collect();
+            chain.events.retain(|entry| {
+                let event = self.events.get(entry.event as usize);
+                entry.session != ChainPart::RunAs
+                    || event.is_some_and(|event| made.contains(&event.id))
+            });
             chain
         });
         told.collect()
