@@ -27,8 +27,12 @@ pub struct AccountScope {
     pub account_id: AccountId,
     /// Its part.
     pub part: AccountPart,
-    /// Files and records of all logs that were not read: some may be the account's.
-    pub rejected: u64,
+    /// Files and records of the whole run that were not read: some may be the account's.
+    pub unread: u64,
+    /// Log files of the whole run that are not as they were delivered, or could not be verified.
+    pub unverified: u64,
+    /// True if the bill has the days of the report, of whatever account.
+    pub is_billed: bool,
     /// Queries of all consumers of which it is not known what they read.
     pub unknown_query_count: u64,
 }

@@ -8,13 +8,13 @@ use super::content::ReportContent;
 use super::mentions::{Mentions, accounts_in};
 use crate::model::audit::{Audit, AuditSlice, NamedInChains};
 use crate::model::bill::BillCoverage;
-use crate::model::chain::{Chain, ChainPart, Confidence};
+use crate::model::chain::{Chain, ChainPart, ScopeDown};
 use crate::model::charge::Attribution;
 use crate::model::coverage::Coverage;
 use crate::model::event::Event;
 use crate::model::execution::StatisticsCoverage;
 use crate::model::finding::{
-    Evidence, Finding, Findings, PreviousFinding, RuleReport, RuleState, Subject,
+    Evidence, Finding, Findings, NotObserved, PreviousFinding, RuleReport, RuleState, Subject,
 };
 use crate::model::ids::{AccountId, EventId};
 use crate::model::incident::Incident;
@@ -36,6 +36,9 @@ pub struct AccountView {
     /// The account, the hub, and those that it reads from or that read from it.
     pub topology: Topology,
 }
+
+/// The detail of a finding that is about other accounts, too.
+const IN_SHORT: &str = "This finding may be about other accounts, too. The report of the whole organization has it in full.";
 
 /// A night by account.
 #[derive(Debug)]
@@ -120,11 +123,13 @@ impl<'a> AccountViews<'a> {
             AccountPart::Producer => &self.by_producer,
         };
         let chains = chains.get(account).map_or(&[][..], Vec::as_slice);
+        let near = self.near(account, part, chains);
         let owner = AccountOwner {
             account,
             part,
+            near_ids: near.iter().map(|account| &***account).collect(),
             events: inputs.events,
-            near: self.near(account, part, chains),
+            near,
             known: &self.known,
         };
         let coverage = owner.coverage(&inputs.audit.coverage, &self.content.hub_account_ids);
@@ -168,7 +173,9 @@ impl<'a> AccountViews<'a> {
         let scope = AccountScope {
             account_id: account.clone(),
             part,
-            rejected: inputs.audit.coverage.rejects.total(),
+            unread: unread(inputs.audit),
+            unverified: unverified(inputs.audit),
+            is_billed: is_billed(inputs.slice),
             unknown_query_count: self.content.tables_read.unknown_query_count,
         };
         AccountView {
@@ -211,17 +218,47 @@ impl<'a> AccountViews<'a> {
     }
 }
 
-/// Owners of what a chain read, at least probably.
+/// Owners of what a chain read, or may have read.
 fn owners(chain: &Chain) -> impl Iterator<Item = &AccountId> {
-    let reads = chain.all_reads();
-    let surely = reads.filter(|read| read.confidence != Confidence::Ambiguous);
-    surely.filter_map(|read| read.owner_account_id.as_ref())
+    chain
+        .all_reads()
+        .filter_map(|read| read.owner_account_id.as_ref())
+}
+
+/// Returns true if a letter may be of an id.
+fn is_of_word(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '-'
 }
 
 /// Returns true if a word of a command is the id of a chain.
 fn is_chain_id(word: &str) -> bool {
     let digits = word.strip_prefix("c-").unwrap_or_default();
     digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Files and records of a run that were not read, whatever they are of.
+fn unread(audit: &Audit) -> u64 {
+    let of_statistics = audit.statistics.as_ref();
+    let of_bill = audit.bill.as_ref();
+    audit.coverage.rejects.total()
+        + audit.coverage.conflicts
+        + of_statistics.map_or(0, |known| known.rejects.total() + known.unprocessed)
+        + of_bill.map_or(0, |bill| bill.rejects.total() + bill.uncounted.outdated)
+        + audit.inventory_rejects.total()
+}
+
+/// Files of a run that are not as they were delivered, or could not be verified.
+fn unverified(audit: &Audit) -> u64 {
+    audit.verification.as_ref().map_or(0, |known| {
+        let unchecked: u64 = known.unchecked.iter().map(|one| one.count).sum();
+        (known.faults.len() + known.uncovered.len()) as u64 + unchecked
+    })
+}
+
+/// Returns true if the bill has anything of these days, of whatever account.
+fn is_billed(slice: &AuditSlice) -> bool {
+    let mut charges = slice.attribution.iter().flat_map(|of| &of.charges);
+    charges.any(|charge| charge.billed_cost.is_some())
 }
 
 /// Takes ids of chains out of evidence, apart from those of the account's own.
@@ -270,13 +307,15 @@ struct AccountOwner<'a> {
     events: &'a [Event],
     /// Accounts that they may read of.
     near: BTreeSet<&'a AccountId>,
+    /// The same, as text.
+    near_ids: BTreeSet<&'a str>,
     known: &'a BTreeSet<&'a str>,
 }
 
 impl AccountOwner<'_> {
     /// Returns true if an account is another one of the organization.
     fn is_foreign(&self, account: &str) -> bool {
-        self.known.contains(account) && !self.near.iter().any(|near| &***near == account)
+        self.known.contains(account) && !self.near_ids.contains(account)
     }
 
     /// Returns true if a text names no account of others.
@@ -310,7 +349,21 @@ impl AccountOwner<'_> {
             chain
                 .related_chains
                 .retain(|related| own.contains(&*related.chain_id));
-            chain.notes.retain(|note| self.may_read(note));
+            let is_told = |text: &str| {
+                let mut words = text.split(|letter: char| !is_of_word(letter));
+                self.may_read(text) && !words.any(|word| is_chain_id(word) && !own.contains(word))
+            };
+            chain.notes.retain(|note| is_told(note));
+            for query in &mut chain.repeated_queries {
+                query.chain_id.take_if(|id| !own.contains(&**id));
+            }
+            for missing in &mut chain.missing {
+                missing.why.take_if(|why| !is_told(why));
+            }
+            let earlier = chain.earlier_sessions.iter_mut();
+            for session in earlier.chain(&mut chain.consumer_session) {
+                self.narrow(&mut session.scope_down);
+            }
             // A session in the hub may have gone on to other consumers: of it, only how it was made.
             let made = chain.earlier_sessions.iter();
             let made: BTreeSet<&EventId> = made.flat_map(|session| &session.event_ids).collect();
@@ -322,6 +375,17 @@ impl AccountOwner<'_> {
             chain
         });
         told.collect()
+    }
+
+    /// What a session policy says of others is theirs. That there was one is not.
+    fn narrow(&self, scope_down: &mut ScopeDown) {
+        let resources = scope_down.resources.iter();
+        let told = resources.filter(|resource| self.may_read(resource));
+        scope_down.resources = told.cloned().collect();
+        scope_down.policy.take_if(|policy| !self.may_read(policy));
+        let arns = scope_down.policy_arns.iter();
+        let told = arns.filter(|arn| self.may_read(arn));
+        scope_down.policy_arns = told.cloned().collect();
     }
 
     fn attribution(&self, whole: &Attribution) -> Attribution {
@@ -397,7 +461,9 @@ impl AccountOwner<'_> {
                     && !subject.is_some_and(|subject| subject.contains(*account))
             });
             let others = others.count();
-            if others == 0 {
+            // What names no one but is about no account of its own may be about others all the same.
+            let is_own = mentions.subject(at).contains(&**self.account);
+            if others == 0 && is_own {
                 in_full.insert(&*finding.finding_id);
                 findings.push(self.own_part(finding, &own));
             } else {
@@ -405,33 +471,53 @@ impl AccountOwner<'_> {
             }
         }
         let incidents = incidents(whole, &findings, &in_full);
-        let known = |finding: &PreviousFinding| {
-            let subject = finding.subject.iter().map(|(_, value)| &**value);
-            let roles = finding.role_arns.iter().map(|role| &**role);
-            let texts: Vec<&str> = [&*finding.title, &*finding.detail]
-                .into_iter()
-                .chain(subject)
-                .chain(roles)
-                .collect();
-            let is_own = finding.consumer_account_id.as_ref() == Some(self.account);
-            (is_own || texts.iter().any(|text| self.names_own(text)))
-                && texts.iter().all(|text| self.may_read(text))
-        };
-        let resolved = whole.resolved.iter().filter(|one| known(one));
-        let open = whole.not_observed.iter();
-        let open = open.filter(|one| known(&one.finding) && self.may_read(&one.why));
+        let resolved = whole.resolved.iter().filter_map(|one| self.known(one));
+        let open = whole.not_observed.iter().filter_map(|one| {
+            let why = if self.may_read(&one.why) {
+                one.why.clone()
+            } else {
+                "other accounts lack what it needs".to_owned()
+            };
+            let finding = self.known(&one.finding)?;
+            Some(NotObserved { finding, why })
+        });
         Findings {
             window: whole.window,
             baseline: whole.baseline,
             incidents,
-            resolved: resolved.cloned().collect(),
-            not_observed: open.cloned().collect(),
+            resolved: resolved.collect(),
+            not_observed: open.collect(),
             has_logs: whole.has_logs,
             has_previous: whole.has_previous,
             rules: whole.rules.iter().map(|rule| self.rule(rule)).collect(),
             findings,
             ..Findings::default()
         }
+    }
+
+    /// A finding of an earlier run, as the owner may read it; `None` if it is not about the account.
+    fn known(&self, finding: &PreviousFinding) -> Option<PreviousFinding> {
+        let subject = finding.subject.iter().map(|(_, value)| &**value);
+        let roles = finding.role_arns.iter().map(|role| &**role);
+        let prose = [&*finding.title, &*finding.detail];
+        let texts: Vec<&str> = prose.into_iter().chain(subject).chain(roles).collect();
+        let is_own = finding.consumer_account_id.as_ref() == Some(self.account);
+        if !is_own && !texts.iter().any(|text| self.names_own(text)) {
+            return None;
+        }
+        let others = texts.iter().flat_map(|text| accounts_in(text));
+        let others: BTreeSet<&str> = others.filter(|account| self.is_foreign(account)).collect();
+        let mut told = finding.clone();
+        told.chain_ids.clear();
+        told.evidence_keys.clear();
+        if !others.is_empty() {
+            told.title = self.title_in_short(&finding.rule, others.len());
+            IN_SHORT.clone_into(&mut told.detail);
+            told.consumer_account_id.take_if(|id| id != self.account);
+            told.subject.clear();
+            told.role_arns.clear();
+        }
+        Some(told)
     }
 
     /// A finding that is about no one else, with those of its chains that are the account's.
@@ -452,23 +538,31 @@ impl AccountOwner<'_> {
             told.command = format!("qs-audit show {}", finding.finding_id);
         }
         if let Some(acknowledged) = &mut told.acknowledged {
-            acknowledged.note.take_if(|note| !self.may_read(note));
+            // One note may be about all findings of an incident.
+            acknowledged.note = None;
         }
         told
     }
 
+    fn title_in_short(&self, rule: &str, others: usize) -> String {
+        let account = self.account;
+        match others {
+            0 => format!("{rule}: {account}"),
+            1 => format!("{rule}: {account} and 1 other account"),
+            more => format!("{rule}: {account} and {more} other accounts"),
+        }
+    }
+
     /// A finding that is about others, too: that there is one, how bad it is, and how to ask for it.
     fn in_short(&self, finding: &Finding, others: usize, own: &BTreeSet<&str>) -> Finding {
-        let accounts = if others == 1 { "account" } else { "accounts" };
         let consumer = finding.consumer_account_id.as_ref();
+        let told = self.own_part(finding, own);
         Finding {
-            title: format!(
-                "{}: {} and {others} other {accounts}",
-                finding.rule, self.account
-            ),
-            detail: "This finding is about other accounts, too. The report of the whole organization has it in full."
-                .to_owned(),
-            next_step: "Ask those who run qs-audit for the organization about the finding with this id.".to_owned(),
+            title: self.title_in_short(finding.rule, others),
+            detail: IN_SHORT.to_owned(),
+            next_step:
+                "Ask those who run qs-audit for the organization about the finding with this id."
+                    .to_owned(),
             command: format!("qs-audit show {}", finding.finding_id),
             consumer_account_id: consumer.filter(|id| *id == self.account).cloned(),
             subject: Subject::default(),
@@ -476,25 +570,33 @@ impl AccountOwner<'_> {
             evidence: Vec::new(),
             event_ids: Vec::new(),
             evidence_keys: BTreeSet::new(),
-            ..self.own_part(finding, own)
+            event_count: 0,
+            count: told.chain_ids.len() as u64,
+            ..told
         }
     }
 
     /// The state of a rule, with those of its notes that are about this account.
     fn rule(&self, report: &RuleReport) -> RuleReport {
         let state = match &report.state {
-            RuleState::Skipped(why) if !self.may_read(why) => {
-                RuleState::Skipped("other accounts lack what it needs".to_owned())
-            }
+            RuleState::Skipped(why) if !self.may_read(why) => RuleState::Skipped(
+                "something that it needs is missing, of this account or of others".to_owned(),
+            ),
             state => state.clone(),
         };
-        let notes = report.notes.iter();
-        let notes = notes.filter(|note| self.names_own(note) && self.may_read(note));
+        let (own, others): (Vec<&String>, Vec<&String>) =
+            report.notes.iter().partition(|note| self.may_read(note));
+        let mut notes: Vec<String> = own.into_iter().cloned().collect();
+        if !others.is_empty() {
+            notes.push(
+                "not everything could be evaluated; this account may be concerned".to_owned(),
+            );
+        }
         RuleReport {
             rule: report.rule,
             severity: report.severity,
             state,
-            notes: notes.cloned().collect(),
+            notes,
         }
     }
 }

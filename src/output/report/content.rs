@@ -173,7 +173,7 @@ impl<'a> ReportContent<'a> {
         let chains: Vec<&Chain> = chains.collect();
         let readers: Vec<&Chain> = readers(slice).collect();
         let named = FindingsByChain::by(findings);
-        let places = places(audit, slice.window, topology);
+        let places = places(audit, slice.window, topology, inputs.scope);
         let coverage_gaps = coverage_gaps(&GapInputs {
             audit,
             slice,

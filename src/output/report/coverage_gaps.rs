@@ -227,13 +227,23 @@ fn history(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
 
 /// What was not read of all logs, for the owner of one account: where it is, is not theirs to see.
 fn unread_elsewhere(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
-    let rejected = look.scope.map_or(0, |scope| scope.rejected);
+    let Some(scope) = look.scope else {
+        return;
+    };
+    let rejected = scope.unread;
     if rejected > 0 {
         let text = format!(
             "{} of the whole organization not read: some may be of this account",
             plural(rejected, "file or record")
         );
         add(all, "unread", rejected, text);
+    }
+    if scope.unverified > 0 {
+        let text = format!(
+            "{} of the whole organization not verified: some may be of this account",
+            plural(scope.unverified, "log file")
+        );
+        add(all, "not-verified", scope.unverified, text);
     }
 }
 
@@ -360,7 +370,7 @@ fn bill(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
             1,
             "no billing data was read (--costs): costs are estimates at list price",
         );
-    } else if billed.count() == 0 {
+    } else if billed.count() == 0 && !look.scope.is_some_and(|scope| scope.is_billed) {
         let text = "the billing data does not cover these days: it arrives hours to a day late";
         add(all, "bill-without-window", 1, text);
     }

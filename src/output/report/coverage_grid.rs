@@ -1,5 +1,6 @@
 //! Coverage by account, Region and day: what logged when, and the gaps.
 
+use super::account_scope::AccountScope;
 use crate::model::audit::Audit;
 use crate::model::ids::{AccountId, Region};
 use crate::model::text::Text;
@@ -118,7 +119,11 @@ fn days(audit: &Audit, window: TimeWindow) -> Vec<Date> {
 }
 
 /// Accounts whose logs one would want: the declared ones, and those of chains.
-fn wanted<'a>(audit: &'a Audit, topology: &'a Topology) -> BTreeSet<&'a AccountId> {
+fn wanted<'a>(
+    audit: &'a Audit,
+    topology: &'a Topology,
+    scope: Option<&'a AccountScope>,
+) -> BTreeSet<&'a AccountId> {
     let declared = topology.consumers.iter().map(|one| &one.account_id);
     let of_chains = audit
         .chains
@@ -126,7 +131,9 @@ fn wanted<'a>(audit: &'a Audit, topology: &'a Topology) -> BTreeSet<&'a AccountI
         .filter(|chain| chain.touches_quick)
         .flat_map(|chain| [&chain.hub_account_id, &chain.consumer_account_id]);
     let hub = topology.hub_account_id.iter();
-    declared.chain(hub).chain(of_chains.flatten()).collect()
+    let own = scope.map(|scope| &scope.account_id);
+    let all = declared.chain(hub).chain(of_chains.flatten());
+    all.chain(own).collect()
 }
 
 /// Coverage of the days read; `window` is the report's own.
@@ -135,6 +142,7 @@ pub(super) fn places<'a>(
     audit: &'a Audit,
     window: TimeWindow,
     topology: &'a Topology,
+    scope: Option<&'a AccountScope>,
 ) -> CoverageGrid<'a> {
     let days = days(audit, window);
     let Some(&first_day) = days.first() else {
@@ -155,7 +163,7 @@ pub(super) fn places<'a>(
         records[at] += seen.records;
     }
     let seen: BTreeSet<&AccountId> = known.keys().map(|(account, _)| *account).collect();
-    let never = wanted(audit, topology).into_iter();
+    let never = wanted(audit, topology, scope).into_iter();
     let never: Vec<&AccountId> = never.filter(|account| !seen.contains(account)).collect();
     for account in never {
         known.insert((account, None), vec![0; days.len()]);

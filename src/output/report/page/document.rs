@@ -11,11 +11,13 @@ use super::money::{ChargebackSection, TrendsSection};
 use super::reads::ReadsSection;
 use super::roads::RoadsSection;
 use crate::model::finding::Severity;
+use crate::model::ids::AccountId;
 use crate::output::human::{bytes, count, window_text};
 use askama::Template;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 const STYLE: &str = include_str!("../page.css");
@@ -127,10 +129,15 @@ fn tiles(content: &ReportContent<'_>) -> Vec<Tile> {
     let unknown = || "–".to_owned();
     if is_of_producer(content) {
         let read = &content.tables_read;
+        let readers: BTreeSet<&AccountId> = read
+            .tables
+            .iter()
+            .flat_map(|table| table.consumers.clone())
+            .collect();
         return vec![
             tile("findings", count(content.counts.all)),
             tile("tables read", count(read.table_count as u64)),
-            tile("readers", count(read.reader_count as u64)),
+            tile("accounts that read them", count(readers.len() as u64)),
         ];
     }
     let mut tiles = vec![

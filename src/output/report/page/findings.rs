@@ -275,12 +275,7 @@ fn card(finding: &Finding, content: &ReportContent<'_>, listed: &BTreeSet<&str>)
         detail: Shown::sentence(&finding.detail),
         rule: finding.rule,
         seen: span(finding.first_seen, finding.last_seen),
-        places: format!(
-            "{}, {}, {}",
-            plural(finding.count, "time"),
-            plural(finding.event_count, "event"),
-            plural(finding.chain_count, "chain")
-        ) + &integrity(finding),
+        places: places(finding) + &integrity(finding),
         next_step: Shown::sentence(&finding.next_step),
         command: Shown::sentence(&content.inputs.options.with(&finding.command)),
         more_chains: finding.chain_count.saturating_sub(chains.len() as u64),
@@ -288,6 +283,19 @@ fn card(finding: &Finding, content: &ReportContent<'_>, listed: &BTreeSet<&str>)
         evidence_left_out: evidence.len().saturating_sub(EVIDENCE_MAX),
         evidence: evidence.into_iter().take(EVIDENCE_MAX).collect(),
     }
+}
+
+/// How often it happened; nothing where that is not told.
+fn places(finding: &Finding) -> String {
+    if finding.count == 0 {
+        return "seen in other accounts, too".to_owned();
+    }
+    format!(
+        "{}, {}, {}",
+        plural(finding.count, "time"),
+        plural(finding.event_count, "event"),
+        plural(finding.chain_count, "chain")
+    )
 }
 
 /// Returns the integrity status of the finding's log files, where the run asked for it.

@@ -70,7 +70,11 @@ fn tables(content: &ReportContent<'_>) -> PageTable {
     }
     if read.unknown_query_count > 0 {
         let queries = plural(read.unknown_query_count, "query");
-        table = table.noting(&format!("What {queries} read is not known."));
+        let whose = match content.inputs.scope {
+            Some(scope) if scope.is_producer() => " of all consumers",
+            _ => "",
+        };
+        table = table.noting(&format!("What {queries}{whose} read is not known."));
     }
     let gaps = reads_not_logged(&content.inputs.audit.coverage, topology);
     gaps.into_iter()
