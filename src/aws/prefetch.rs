@@ -156,11 +156,12 @@ impl Feed {
     }
 
     /// Starts to bring these objects, in this order. What was announced of the source
-    /// before and has not been asked for is forgotten.
+    /// before and has not been asked for is forgotten; what is on its way or there is not brought again.
     pub(super) fn announce(&self, objects: &[u32]) {
         let mut state = self.shared.state();
         state.announced.retain(|(source, _)| *source != self.source);
         let own = objects.iter().map(|&object| (self.source, object));
+        let own: Vec<Id> = own.filter(|id| !state.is_known(*id)).collect();
         state.announced.extend(own);
         self.shared.pump(&mut state);
     }
@@ -501,6 +502,48 @@ mod tests {
         expect(&ahead, 1);
         expect(&ahead, 3);
         assert!(ahead.shared.state().bytes <= 10);
+    }
+
+    /// Answers once it may.
+    struct Held(Arc<Mutex<()>>);
+
+    impl Fetch for Held {
+        fn bytes(&self, _object: u32) -> u64 {
+            1
+        }
+
+        fn fetch(&self, object: u32) -> Fetching<'_> {
+            Box::pin(async move {
+                drop(self.0.lock().unwrap());
+                Ok(object.to_be_bytes().to_vec())
+            })
+        }
+    }
+
+    #[test]
+    fn what_is_on_its_way_when_the_order_is_known_is_brought_once() {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_time()
+            .build()
+            .unwrap();
+        let patience = RetryPolicy {
+            first: Duration::from_micros(50),
+            tries_max: 1,
+        };
+        let gate = Arc::new(Mutex::new(()));
+        let ahead = Ahead::new(Arc::new(runtime), patience, 1);
+        let feed = ahead.feed(Arc::new(Held(Arc::clone(&gate))));
+        let closed = gate.lock().unwrap();
+        feed.announce_too(0);
+        feed.announce_too(1);
+        feed.announce(&[1, 0]);
+        drop(closed);
+        expect(&feed, 0);
+        expect(&feed, 1);
+        let state = feed.shared.state();
+        assert!(!state.is_known((0, 0)) && state.announced.is_empty());
+        assert_eq!((state.bytes, state.sources[0].fetched), (0, 2));
     }
 
     #[test]
