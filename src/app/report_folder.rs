@@ -257,6 +257,7 @@ fn check(place: &Path, asked: Option<&Path>) -> Result<(), Failure> {
 }
 
 /// The files of a report, those of single accounts among them, from its folder on.
+#[cfg(feature = "aws")]
 pub(super) fn files_of(report: &Path) -> Vec<String> {
     let mut files: Vec<String> = FILES.iter().map(|name| (*name).to_owned()).collect();
     for folder in ACCOUNT_FOLDERS {
