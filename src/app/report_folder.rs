@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use crate::ingest::{EarlierReport, read_report};
-use crate::local::{folder_of, new_builder, new_private_file, new_private_folder, read_regular};
+use crate::local::{folder_of, new_builder, new_private_file, new_private_folders, read_regular};
 use crate::model::ids::is_account_id;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
@@ -149,7 +149,7 @@ impl ReportFolder {
             let place = self.path.join(folder).join(name);
             Failure::internal(format!("cannot write {}: {error}", place.display()))
         };
-        new_private_folder(&place).map_err(|error| cannot("", error))?;
+        new_private_folders(&place).map_err(|error| cannot("", error))?;
         for file in files {
             write_file(&place.join(file.name), file.write)
                 .map_err(|error| cannot(file.name, error))?;

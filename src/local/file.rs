@@ -93,14 +93,27 @@ pub fn new_private_file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// Makes a folder for its owner alone.
+///
+/// # Errors
+///
+/// When there is something in its place, the folder above it is missing, or it cannot be made.
+pub fn new_private_folder(path: &Path) -> io::Result<()> {
+    create_private(path, false)
+}
+
 /// Makes a folder, and those above it, for its owner alone, unless it is there.
 ///
 /// # Errors
 ///
 /// When it cannot be made.
-pub fn new_private_folder(path: &Path) -> io::Result<()> {
+pub fn new_private_folders(path: &Path) -> io::Result<()> {
+    create_private(path, true)
+}
+
+fn create_private(path: &Path, is_recursive: bool) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
+    builder.recursive(is_recursive);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)

@@ -424,6 +424,12 @@ fn the_evidence_of_a_chain_is_a_folder_with_hashes() {
     assert!(digests["verification"].is_null());
     let (_, error) = ask(folder, &["show", id, "--evidence", "ticket"], Exit::Usage);
     assert!(error.contains("it is not empty"), "{error}");
+    ask(
+        folder,
+        &["show", id, "--evidence", "not/there"],
+        Exit::Usage,
+    );
+    assert!(!folder.join("not").exists());
     let (_, error) = ask(
         folder,
         &["show", "444455556666", "--evidence", "other"],
