@@ -453,12 +453,16 @@ mod tests {
         }
     }
 
-    fn ahead(bytes: u64) -> (Feed, Arc<AtomicUsize>) {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
+    fn runtime(threads: usize) -> Runtime {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
             .enable_time()
             .build()
-            .unwrap();
+            .unwrap()
+    }
+
+    fn ahead(bytes: u64) -> (Feed, Arc<AtomicUsize>) {
+        let runtime = runtime(2);
         let running_max = Arc::new(AtomicUsize::new(0));
         let numbers = Numbers {
             bytes,
@@ -522,11 +526,7 @@ mod tests {
 
     #[test]
     fn what_is_on_its_way_when_the_order_is_known_is_brought_once() {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_time()
-            .build()
-            .unwrap();
+        let runtime = runtime(1);
         let patience = RetryPolicy {
             first: Duration::from_micros(50),
             tries_max: 1,
@@ -582,11 +582,7 @@ mod tests {
 
     #[test]
     fn a_request_that_waits_gives_its_place_to_others() {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_time()
-            .build()
-            .unwrap();
+        let runtime = runtime(1);
         let refuses = Arc::new(Refuses(Mutex::new(true)));
         let patience = RetryPolicy {
             first: Duration::from_millis(1),
@@ -603,11 +599,7 @@ mod tests {
 
     #[test]
     fn what_nobody_reads_any_more_takes_no_room() {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_time()
-            .build()
-            .unwrap();
+        let runtime = runtime(2);
         let patience = RetryPolicy {
             first: Duration::from_micros(50),
             tries_max: 5,
