@@ -162,7 +162,7 @@ impl AccountReports {
 }
 
 /// The folder of the reports of accounts of one part.
-fn folder_of(part: AccountPart) -> &'static str {
+fn account_folder(part: AccountPart) -> &'static str {
     match part {
         AccountPart::Consumer => CONSUMERS,
         AccountPart::Producer => PRODUCERS,
@@ -179,12 +179,27 @@ pub fn write(
     accounts: AccountReports,
     folder: ReportFolder,
 ) -> Result<WrittenReport, Failure> {
-    let views = AccountViews::of(content);
+    let written = write_accounts(content, accounts, &folder)?;
+    write_organization(content, &written, &folder)?;
+    folder.finish()
+}
+
+/// Writes the reports of single accounts that were asked for.
+fn write_accounts(
+    content: &ReportContent<'_>,
+    accounts: AccountReports,
+    folder: &ReportFolder,
+) -> Result<Vec<AccountReport>, Failure> {
     let mut written = Vec::new();
-    for part in accounts.parts() {
+    let mut parts = accounts.parts().peekable();
+    if parts.peek().is_none() {
+        return Ok(written);
+    }
+    let views = AccountViews::of(content);
+    for part in parts {
         for account in views.accounts(part) {
-            let own = format!("{}/{account}", folder_of(part));
-            write_view(&views.view(account, part), &content.inputs, &folder, &own)?;
+            let own = format!("{}/{account}", account_folder(part));
+            write_view(&views.view(account, part), &content.inputs, folder, &own)?;
             written.push(AccountReport {
                 name: format!(
                     "{} {}",
@@ -195,8 +210,7 @@ pub fn write(
             });
         }
     }
-    write_organization(content, &written, &folder)?;
-    folder.finish()
+    Ok(written)
 }
 
 /// Writes the report of one account: what its owner needs, in files that can be handed to them as they are.

@@ -1,7 +1,7 @@
 //! Reports of single accounts: what their owners need, and nothing of the accounts of others.
 
 use crate::cli::{output, program, six_weeks};
-use crate::hostile::sample;
+use crate::hostile::{report_inputs, sample};
 use assert_cmd::Command;
 use qs_audit::cli::Exit;
 use qs_audit::model::chain::{ChainEvent, ChainPart, Confidence};
@@ -277,29 +277,15 @@ fn view_of(
 ) -> (AccountView, String) {
     let (mut audit, topology) = sample();
     let mut findings = audit.findings.take().unwrap();
-    let mut list = std::mem::take(&mut findings.findings);
-    change(&mut list, &mut audit);
-    findings.findings = list;
+    change(&mut findings.findings, &mut audit);
     rules_of(&mut findings);
     let chargeback = Chargeback::default();
     let options = RepeatedOptions {
         logs: " --logs secret-bucket".to_owned(),
         ..RepeatedOptions::default()
     };
-    let inputs = ReportInputs {
-        audit: &audit,
-        events: &audit.events,
-        slice: audit.slice.as_ref().unwrap(),
-        findings: &findings,
-        chargeback: &chargeback,
-        topology: &topology,
-        // Examples of the pages of rules have accounts of the sample.
-        pages: &[],
-        previous: None,
-        options: &options,
-        compare: None,
-        scope: None,
-    };
+    // Without pages of rules: their examples have accounts of the sample.
+    let inputs = report_inputs(&audit, &findings, &topology, &chargeback, &options);
     let content = ReportContent::of(inputs);
     let views = AccountViews::of(&content);
     let view = views.view(&AccountId::from(account), part);
@@ -485,19 +471,8 @@ fn an_id_that_is_no_account_has_no_folder() {
     }
     let findings = audit.findings.take().unwrap();
     let (chargeback, options) = (Chargeback::default(), RepeatedOptions::default());
-    let content = ReportContent::of(ReportInputs {
-        audit: &audit,
-        events: &audit.events,
-        slice: audit.slice.as_ref().unwrap(),
-        findings: &findings,
-        chargeback: &chargeback,
-        topology: &topology,
-        pages: &[],
-        previous: None,
-        options: &options,
-        compare: None,
-        scope: None,
-    });
+    let inputs = report_inputs(&audit, &findings, &topology, &chargeback, &options);
+    let content = ReportContent::of(inputs);
     let views = AccountViews::of(&content);
     let accounts = views.accounts(AccountPart::Consumer);
     assert!(!content.chains.is_empty());

@@ -763,6 +763,29 @@ impl Poison {
 }
 
 /// The sample's run, with findings, statistics and a bill.
+/// The inputs of a report of the whole organization, without pages of rules.
+pub(crate) fn report_inputs<'a>(
+    audit: &'a Audit,
+    findings: &'a Findings,
+    topology: &'a Topology,
+    chargeback: &'a Chargeback,
+    options: &'a RepeatedOptions,
+) -> ReportInputs<'a> {
+    ReportInputs {
+        audit,
+        events: &audit.events,
+        slice: audit.slice.as_ref().unwrap(),
+        findings,
+        chargeback,
+        topology,
+        pages: &[],
+        previous: None,
+        options,
+        compare: None,
+        scope: None,
+    }
+}
+
 pub(crate) fn sample() -> (Audit, Topology) {
     let plan = DemoPlan::sample();
     let organization = demo::generate(&plan);
@@ -864,17 +887,8 @@ pub(crate) fn hostile(is_long: bool) -> Hostile {
     };
     let findings = audit.findings.clone().unwrap();
     let content = ReportContent::of(ReportInputs {
-        audit: &audit,
-        events: &audit.events,
-        slice: audit.slice.as_ref().unwrap(),
-        findings: &findings,
-        chargeback: &chargeback,
-        topology: &topology,
         pages: &pages,
-        previous: None,
-        options: &options,
-        compare: None,
-        scope: None,
+        ..report_inputs(&audit, &findings, &topology, &chargeback, &options)
     });
     let file = |write: &dyn Fn(&mut dyn Write)| {
         let mut bytes = Vec::new();

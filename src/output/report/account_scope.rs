@@ -27,6 +27,13 @@ pub struct AccountScope {
     pub account_id: AccountId,
     /// Its part.
     pub part: AccountPart,
+    /// What is told of the whole run.
+    pub run: WholeRun,
+}
+
+/// What the owner of one account is told of the whole run: whose it is, is not known, or not theirs to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WholeRun {
     /// Files and records of the whole run that were not read: some may be the account's.
     pub unread: u64,
     /// Log files of the whole run that are not as they were delivered, or could not be verified.

@@ -1,10 +1,10 @@
 //! What the owner of one account sees of a night: its own part, and nothing of the accounts of others.
 //!
 //! A view is a night of its own, which the formats show like any other. What is about several accounts is
-//! left out, or told without the others: findings keep their rule, severity and id.
+//! left out, or told without the others: findings keep their rule, severity, times and id.
 
-use super::account_scope::{AccountPart, AccountScope};
-use super::content::ReportContent;
+use super::account_scope::{AccountPart, AccountScope, WholeRun};
+use super::content::{ReportContent, ReportInputs};
 use super::mentions::{Mentions, accounts_in};
 use crate::model::audit::{Audit, AuditSlice, NamedInChains};
 use crate::model::bill::BillCoverage;
@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct AccountView {
     /// The account.
     pub scope: AccountScope,
-    /// The run, as far as it is about the account. Its events are those of the whole run.
+    /// The run, as far as it is about the account, without events: chains point into those of the whole run.
     pub audit: Audit,
     /// The window, as far as it is about the account.
     pub slice: AuditSlice,
@@ -52,6 +52,7 @@ pub struct AccountViews<'a> {
     known: BTreeSet<&'a str>,
     /// Accounts that findings are about.
     mentions: Mentions<'a>,
+    run: WholeRun,
 }
 
 impl<'a> AccountViews<'a> {
@@ -82,14 +83,13 @@ impl<'a> AccountViews<'a> {
         known.extend(topology.units.keys().map(|account| &**account));
         let seen = inputs.audit.coverage.seen.keys();
         known.extend(seen.map(|(account, ..)| &**account));
-        let consumers = &inputs.slice.chains;
-        let mentions = Mentions::of(content.findings(), consumers);
         Self {
             content,
             by_consumer,
             by_producer,
             known,
-            mentions,
+            mentions: Mentions::of(content.findings(), &inputs.slice.chains),
+            run: whole_run(content),
         }
     }
 
@@ -123,66 +123,30 @@ impl<'a> AccountViews<'a> {
             AccountPart::Producer => &self.by_producer,
         };
         let chains = chains.get(account).map_or(&[][..], Vec::as_slice);
-        let near = self.near(account, part, chains);
+        // Chains that read a producer's tables are those of their consumers.
+        let own_chains = match part {
+            AccountPart::Consumer => chains.iter().map(|chain| &*chain.chain_id).collect(),
+            AccountPart::Producer => BTreeSet::new(),
+        };
         let owner = AccountOwner {
             account,
             part,
-            near_ids: near.iter().map(|account| &***account).collect(),
             events: inputs.events,
-            near,
+            near: self.near(account, part, chains),
             known: &self.known,
+            own_chains,
         };
-        let coverage = owner.coverage(&inputs.audit.coverage, &self.content.hub_account_ids);
-        let has_bill = inputs.audit.bill.as_ref();
-        let audit = Audit {
-            window: inputs.audit.window,
-            coverage,
-            statistics: inputs.audit.statistics.as_ref().map(statistics),
-            bill: has_bill.map(bill),
-            roles: KnownRoles {
-                run_as: inputs.audit.roles.run_as.clone(),
-                ..KnownRoles::default()
-            },
-            named: NamedInChains {
-                source_accounts: inputs.topology.hub_account_id.iter().cloned().collect(),
-                ..NamedInChains::default()
-            },
-            trends: match part {
-                AccountPart::Consumer => {
-                    let trends = inputs.audit.trends.iter();
-                    let own = trends.filter(|trend| trend.account_id == *account);
-                    own.cloned().collect()
-                }
-                AccountPart::Producer => Vec::new(),
-            },
-            ..Audit::default()
-        };
-        let slice = AuditSlice {
-            window: inputs.slice.window,
-            chains: owner.chains(chains),
-            statistics: inputs.slice.statistics.as_ref().map(statistics),
-            bill: inputs.slice.bill.as_ref().map(bill),
-            attribution: match part {
-                AccountPart::Consumer => {
-                    let whole = inputs.slice.attribution.as_ref();
-                    whole.map(|whole| owner.attribution(whole))
-                }
-                AccountPart::Producer => None,
-            },
-        };
+        let slice = owner.slice(inputs.slice, chains);
         let scope = AccountScope {
             account_id: account.clone(),
             part,
-            unread: unread(inputs.audit),
-            unverified: unverified(inputs.audit),
-            is_billed: is_billed(inputs.slice),
-            unknown_query_count: self.content.tables_read.unknown_query_count,
+            run: self.run,
         };
         AccountView {
             scope,
-            findings: owner.findings(self.content.findings(), &self.mentions, &slice.chains),
+            findings: owner.findings(self.content.findings(), &self.mentions),
             topology: owner.topology(inputs.topology),
-            audit,
+            audit: owner.audit(inputs, &self.content.hub_account_ids),
             slice,
         }
     }
@@ -193,8 +157,8 @@ impl<'a> AccountViews<'a> {
         account: &'a AccountId,
         part: AccountPart,
         chains: &[&'a Chain],
-    ) -> BTreeSet<&'a AccountId> {
-        let mut near = self.content.hub_account_ids.clone();
+    ) -> BTreeSet<&'a str> {
+        let mut near: BTreeSet<&AccountId> = self.content.hub_account_ids.clone();
         near.insert(account);
         match part {
             AccountPart::Consumer => {
@@ -214,7 +178,7 @@ impl<'a> AccountViews<'a> {
                 );
             }
         }
-        near
+        near.into_iter().map(|account| &**account).collect()
     }
 }
 
@@ -225,15 +189,20 @@ fn owners(chain: &Chain) -> impl Iterator<Item = &AccountId> {
         .filter_map(|read| read.owner_account_id.as_ref())
 }
 
-/// Returns true if a letter may be of an id.
-fn is_of_word(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || letter == '-'
-}
-
-/// Returns true if a word of a command is the id of a chain.
+/// Returns true if a word is the id of a chain.
 fn is_chain_id(word: &str) -> bool {
     let digits = word.strip_prefix("c-").unwrap_or_default();
     digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn whole_run(content: &ReportContent<'_>) -> WholeRun {
+    let inputs = &content.inputs;
+    WholeRun {
+        unread: unread(inputs.audit),
+        unverified: unverified(inputs.audit),
+        is_billed: is_billed(inputs.slice),
+        unknown_query_count: content.tables_read.unknown_query_count,
+    }
 }
 
 /// Files and records of a run that were not read, whatever they are of.
@@ -283,17 +252,9 @@ fn leave_out_chains(evidence: &mut Evidence, own: &BTreeSet<&str>) {
     }
 }
 
-/// That there were statistics, without what is known of all queries.
-fn statistics(_: &StatisticsCoverage) -> StatisticsCoverage {
-    StatisticsCoverage::default()
-}
-
 /// That there was a bill, and whether it is whole.
 fn bill(whole: &BillCoverage) -> BillCoverage {
     BillCoverage {
-        kinds: whole.kinds.clone(),
-        metric: whole.metric,
-        files: whole.files,
         pages_missing: whole.pages_missing,
         ..BillCoverage::default()
     }
@@ -306,16 +267,17 @@ struct AccountOwner<'a> {
     /// The events that chains point into.
     events: &'a [Event],
     /// Accounts that they may read of.
-    near: BTreeSet<&'a AccountId>,
-    /// The same, as text.
-    near_ids: BTreeSet<&'a str>,
+    near: BTreeSet<&'a str>,
+    /// Accounts of the organization.
     known: &'a BTreeSet<&'a str>,
+    /// Ids of the chains that are theirs.
+    own_chains: BTreeSet<&'a str>,
 }
 
 impl AccountOwner<'_> {
     /// Returns true if an account is another one of the organization.
     fn is_foreign(&self, account: &str) -> bool {
-        self.known.contains(account) && !self.near_ids.contains(account)
+        self.known.contains(account) && !self.near.contains(account)
     }
 
     /// Returns true if a text names no account of others.
@@ -323,8 +285,61 @@ impl AccountOwner<'_> {
         !accounts_in(text).any(|account| self.is_foreign(account))
     }
 
+    /// Returns true if a text names a chain of others.
+    fn names_foreign_chain(&self, text: &str) -> bool {
+        let mut words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
+        words.any(|word| is_chain_id(word) && !self.own_chains.contains(word))
+    }
+
     fn names_own(&self, text: &str) -> bool {
         accounts_in(text).any(|account| *account == **self.account)
+    }
+
+    /// The run, as far as the account's owner may see it.
+    fn audit(&self, inputs: &ReportInputs<'_>, hubs: &BTreeSet<&AccountId>) -> Audit {
+        let whole = inputs.audit;
+        let trends = whole.trends.iter();
+        let is_own =
+            |account: &AccountId| self.part == AccountPart::Consumer && account == self.account;
+        let trends = trends.filter(|trend| is_own(&trend.account_id));
+        Audit {
+            window: whole.window,
+            coverage: self.coverage(&whole.coverage, hubs),
+            // That there were any, without what is known of all queries.
+            statistics: whole
+                .statistics
+                .as_ref()
+                .map(|_| StatisticsCoverage::default()),
+            bill: whole.bill.as_ref().map(bill),
+            roles: KnownRoles {
+                run_as: whole.roles.run_as.clone(),
+                ..KnownRoles::default()
+            },
+            named: NamedInChains {
+                source_accounts: inputs.topology.hub_account_id.iter().cloned().collect(),
+                ..NamedInChains::default()
+            },
+            trends: trends.cloned().collect(),
+            ..Audit::default()
+        }
+    }
+
+    /// The window, as far as the account's owner may see it.
+    fn slice(&self, whole: &AuditSlice, chains: &[&Chain]) -> AuditSlice {
+        let attribution = match self.part {
+            AccountPart::Consumer => whole.attribution.as_ref(),
+            AccountPart::Producer => None,
+        };
+        AuditSlice {
+            window: whole.window,
+            chains: self.chains(chains),
+            statistics: whole
+                .statistics
+                .as_ref()
+                .map(|_| StatisticsCoverage::default()),
+            attribution: attribution.map(|whole| self.attribution(whole)),
+            ..AuditSlice::default()
+        }
     }
 
     fn coverage(&self, whole: &Coverage, hubs: &BTreeSet<&AccountId>) -> Coverage {
@@ -343,19 +358,17 @@ impl AccountOwner<'_> {
     }
 
     fn chains(&self, chains: &[&Chain]) -> Vec<Chain> {
-        let own: BTreeSet<&str> = chains.iter().map(|chain| &*chain.chain_id).collect();
+        let is_told = |text: &str| self.may_read(text) && !self.names_foreign_chain(text);
         let told = chains.iter().map(|chain| {
             let mut chain = (*chain).clone();
             chain
                 .related_chains
-                .retain(|related| own.contains(&*related.chain_id));
-            let is_told = |text: &str| {
-                let mut words = text.split(|letter: char| !is_of_word(letter));
-                self.may_read(text) && !words.any(|word| is_chain_id(word) && !own.contains(word))
-            };
+                .retain(|related| self.own_chains.contains(&*related.chain_id));
             chain.notes.retain(|note| is_told(note));
             for query in &mut chain.repeated_queries {
-                query.chain_id.take_if(|id| !own.contains(&**id));
+                query
+                    .chain_id
+                    .take_if(|id| !self.own_chains.contains(&**id));
             }
             for missing in &mut chain.missing {
                 missing.why.take_if(|why| !is_told(why));
@@ -403,7 +416,7 @@ impl AccountOwner<'_> {
     }
 
     fn topology(&self, whole: &Topology) -> Topology {
-        let is_near = |account: &AccountId| self.near.contains(account);
+        let is_near = |account: &AccountId| self.near.contains(&**account);
         let own = whole.consumers.iter();
         let own = own.filter(|consumer| consumer.account_id == *self.account);
         let producers = whole.producers.iter();
@@ -420,7 +433,7 @@ impl AccountOwner<'_> {
                 account_name: Some(whole.account_name(account)?.clone()),
                 ..BusinessUnit::default()
             };
-            Some((account.clone(), unit))
+            Some((AccountId::from(account), unit))
         });
         let mut units: BTreeMap<AccountId, BusinessUnit> = named.collect();
         if let Some((account, unit)) = whole.units.get_key_value(self.account) {
@@ -439,13 +452,7 @@ impl AccountOwner<'_> {
         }
     }
 
-    fn findings(&self, whole: &Findings, mentions: &Mentions<'_>, chains: &[Chain]) -> Findings {
-        // Chains that read a producer's tables are those of their consumers.
-        let chains = match self.part {
-            AccountPart::Consumer => chains,
-            AccountPart::Producer => &[],
-        };
-        let own: BTreeSet<&str> = chains.iter().map(|chain| &*chain.chain_id).collect();
+    fn findings(&self, whole: &Findings, mentions: &Mentions<'_>) -> Findings {
         let about = mentions.about(self.account, self.part);
         let (mut findings, mut in_full) = (Vec::new(), BTreeSet::new());
         for &at in about {
@@ -465,9 +472,9 @@ impl AccountOwner<'_> {
             let is_own = mentions.subject(at).contains(&**self.account);
             if others == 0 && is_own {
                 in_full.insert(&*finding.finding_id);
-                findings.push(self.own_part(finding, &own));
+                findings.push(self.own_part(finding));
             } else {
-                findings.push(self.in_short(finding, others, &own));
+                findings.push(self.in_short(finding, others));
             }
         }
         let incidents = incidents(whole, &findings, &in_full);
@@ -521,20 +528,19 @@ impl AccountOwner<'_> {
     }
 
     /// A finding that is about no one else, with those of its chains that are the account's.
-    fn own_part(&self, finding: &Finding, own: &BTreeSet<&str>) -> Finding {
+    fn own_part(&self, finding: &Finding) -> Finding {
         let mut told = finding.clone();
-        told.chain_ids.retain(|id| own.contains(&**id));
+        told.chain_ids.retain(|id| self.own_chains.contains(&**id));
         if self.part == AccountPart::Producer {
             told.event_ids.clear();
         }
         for (_, value) in &mut told.evidence {
-            leave_out_chains(value, own);
+            leave_out_chains(value, &self.own_chains);
         }
         if told.chain_ids.len() < finding.chain_ids.len() {
             told.chain_count = told.chain_ids.len() as u64;
         }
-        let mut words = told.command.split(' ');
-        if words.any(|word| is_chain_id(word) && !own.contains(word)) {
+        if self.names_foreign_chain(&told.command) {
             told.command = format!("qs-audit show {}", finding.finding_id);
         }
         if let Some(acknowledged) = &mut told.acknowledged {
@@ -554,9 +560,9 @@ impl AccountOwner<'_> {
     }
 
     /// A finding that is about others, too: that there is one, how bad it is, and how to ask for it.
-    fn in_short(&self, finding: &Finding, others: usize, own: &BTreeSet<&str>) -> Finding {
+    fn in_short(&self, finding: &Finding, others: usize) -> Finding {
         let consumer = finding.consumer_account_id.as_ref();
-        let told = self.own_part(finding, own);
+        let told = self.own_part(finding);
         Finding {
             title: self.title_in_short(finding.rule, others),
             detail: IN_SHORT.to_owned(),

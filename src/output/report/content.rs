@@ -51,6 +51,13 @@ pub struct ReportInputs<'a> {
     pub scope: Option<&'a AccountScope>,
 }
 
+impl<'a> ReportInputs<'a> {
+    /// The producer that the report is for, if it is for one.
+    pub(super) fn producer(&self) -> Option<&'a AccountScope> {
+        self.scope.filter(|scope| scope.is_producer())
+    }
+}
+
 /// The numbers of findings, by state and severity.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FindingCounts {
@@ -164,7 +171,7 @@ impl<'a> ReportContent<'a> {
             ..
         } = inputs;
         // A producer sees who read what of its tables, and nothing else of their chains.
-        let producer = inputs.scope.filter(|scope| scope.is_producer());
+        let producer = inputs.producer();
         let own = match producer {
             Some(_) => &[][..],
             None => &slice.chains,
@@ -203,7 +210,7 @@ impl<'a> ReportContent<'a> {
             tables_read: match producer {
                 None => tables_read(&readers, None),
                 Some(scope) => TablesRead {
-                    unknown_query_count: scope.unknown_query_count,
+                    unknown_query_count: scope.run.unknown_query_count,
                     ..tables_read(&readers, Some(&scope.account_id))
                 },
             },

@@ -227,23 +227,22 @@ fn history(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
 
 /// What was not read of all logs, for the owner of one account: where it is, is not theirs to see.
 fn unread_elsewhere(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
-    let Some(scope) = look.scope else {
+    let Some(run) = look.scope.map(|scope| scope.run) else {
         return;
     };
-    let rejected = scope.unread;
-    if rejected > 0 {
+    if run.unread > 0 {
         let text = format!(
             "{} of the whole organization not read: some may be of this account",
-            plural(rejected, "file or record")
+            plural(run.unread, "file or record")
         );
-        add(all, "unread", rejected, text);
+        add(all, "unread", run.unread, text);
     }
-    if scope.unverified > 0 {
+    if run.unverified > 0 {
         let text = format!(
             "{} of the whole organization not verified: some may be of this account",
-            plural(scope.unverified, "log file")
+            plural(run.unverified, "log file")
         );
-        add(all, "not-verified", scope.unverified, text);
+        add(all, "not-verified", run.unverified, text);
     }
 }
 
@@ -370,7 +369,7 @@ fn bill(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
             1,
             "no billing data was read (--costs): costs are estimates at list price",
         );
-    } else if billed.count() == 0 && !look.scope.is_some_and(|scope| scope.is_billed) {
+    } else if billed.count() == 0 && !look.scope.is_some_and(|scope| scope.run.is_billed) {
         let text = "the billing data does not cover these days: it arrives hours to a day late";
         add(all, "bill-without-window", 1, text);
     }

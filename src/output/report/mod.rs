@@ -43,7 +43,7 @@ pub mod summary;
 mod tables_read;
 mod top_consumers;
 
-pub use account_scope::{AccountPart, AccountScope};
+pub use account_scope::{AccountPart, AccountScope, WholeRun};
 pub use account_view::{AccountView, AccountViews};
 pub use changes::{ChangedFigure, Changes};
 pub use content::{ChainTotals, FindingCounts, ReportContent, ReportInputs};

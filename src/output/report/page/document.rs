@@ -1,9 +1,9 @@
 //! The page as a whole.
 
+use super::super::ReportContent;
 use super::super::cells::{Shown, amount};
 use super::super::changes_text::lines;
 use super::super::markdown::{of_hub, verdict};
-use super::super::{AccountScope, ReportContent};
 use super::chains::ChainsSection;
 use super::coverage::CoverageSection;
 use super::findings::FindingsSection;
@@ -102,10 +102,6 @@ fn mood(content: &ReportContent<'_>) -> &'static str {
     worst.map_or("clean", Severity::as_str)
 }
 
-fn is_of_producer(content: &ReportContent<'_>) -> bool {
-    content.inputs.scope.is_some_and(AccountScope::is_producer)
-}
-
 /// The files next to the page.
 fn files(content: &ReportContent<'_>) -> &'static str {
     match content.inputs.scope {
@@ -127,7 +123,7 @@ fn tiles(content: &ReportContent<'_>) -> Vec<Tile> {
     let totals = &content.totals;
     let tile = |name, value| Tile { name, value };
     let unknown = || "–".to_owned();
-    if is_of_producer(content) {
+    if content.inputs.producer().is_some() {
         let read = &content.tables_read;
         let readers: BTreeSet<&AccountId> = read
             .tables
@@ -206,7 +202,7 @@ pub fn write(
         chargeback: ChargebackSection::of(content),
         reads: ReadsSection::of(content),
         roads: RoadsSection::of(content),
-        is_of_producer: is_of_producer(content),
+        is_of_producer: content.inputs.producer().is_some(),
         complete: content.complete(),
         files: files(content),
         account_reports: account_reports

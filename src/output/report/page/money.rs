@@ -220,7 +220,11 @@ impl ChargebackSection {
             rows: rows(content),
             reconciliation: reconcile(blocks),
             other_services: other_services(&content.inputs.chargeback.other_services),
-            why_empty: if content.inputs.scope.is_some_and(|scope| scope.is_billed) {
+            why_empty: if content
+                .inputs
+                .scope
+                .is_some_and(|scope| scope.run.is_billed)
+            {
                 "No query ran in the window, and the bill has no cost of Athena for this account."
             } else if content.findings().has_logs {
                 "No query ran in the window, and the billing data does not cover it."

@@ -70,10 +70,10 @@ fn tables(content: &ReportContent<'_>) -> PageTable {
     }
     if read.unknown_query_count > 0 {
         let queries = plural(read.unknown_query_count, "query");
-        let whose = match content.inputs.scope {
-            Some(scope) if scope.is_producer() => " of all consumers",
-            _ => "",
-        };
+        let whose = content
+            .inputs
+            .producer()
+            .map_or("", |_| " of all consumers");
         table = table.noting(&format!("What {queries}{whose} read is not known."));
     }
     let gaps = reads_not_logged(&content.inputs.audit.coverage, topology);
