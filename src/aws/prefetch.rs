@@ -508,8 +508,8 @@ mod tests {
         assert!(ahead.shared.state().bytes <= 10);
     }
 
-    /// Answers once it may.
-    struct Held(Arc<Mutex<()>>);
+    /// Answers for each object once it may.
+    struct Held([Arc<Mutex<()>>; 2]);
 
     impl Fetch for Held {
         fn bytes(&self, _object: u32) -> u64 {
@@ -518,7 +518,7 @@ mod tests {
 
         fn fetch(&self, object: u32) -> Fetching<'_> {
             Box::pin(async move {
-                drop(self.0.lock().unwrap());
+                drop(self.0[object as usize].lock().unwrap());
                 Ok(object.to_be_bytes().to_vec())
             })
         }
@@ -531,15 +531,17 @@ mod tests {
             first: Duration::from_micros(50),
             tries_max: 1,
         };
-        let gate = Arc::new(Mutex::new(()));
+        let gates: [Arc<Mutex<()>>; 2] = Default::default();
         let ahead = Ahead::new(Arc::new(runtime), patience, 1);
-        let feed = ahead.feed(Arc::new(Held(Arc::clone(&gate))));
-        let closed = gate.lock().unwrap();
+        let feed = ahead.feed(Arc::new(Held(gates.clone())));
+        let [first, second] = gates.each_ref().map(|gate| gate.lock().unwrap());
         feed.announce_too(0);
         feed.announce_too(1);
         feed.announce(&[1, 0]);
-        drop(closed);
+        drop(first);
+        // Taken while the only request that may run is another one's.
         expect(&feed, 0);
+        drop(second);
         expect(&feed, 1);
         let state = feed.shared.state();
         assert!(!state.is_known((0, 0)) && state.announced.is_empty());
